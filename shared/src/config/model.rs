@@ -1,0 +1,175 @@
+//! A configuration as KrakenD would hold it after decoding and defaults: typed, not yet compiled.
+//!
+//! Field names are KrakenD's keys. Each endpoint and backend knows its JSON pointer, so that what is
+//! found later (by the plan compiler) can still say where.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::node::Node;
+use crate::words::JsonPointer;
+
+/// Nanoseconds as Go's `time.Duration`: may be negative (`timeout: "-1s"` is legal and fails at once).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GoDuration(pub i64);
+
+/// `extra_config`: namespace → settings. Long and legacy names are already rewritten to short ones.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExtraConfig {
+    /// Where the block stands.
+    pub at: JsonPointer,
+    /// By today's short name (`qos/ratelimit/router`, `proxy`, `router` …).
+    pub namespaces: BTreeMap<String, Namespace>,
+}
+
+/// One namespace of an `extra_config`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Namespace {
+    /// Where it stands, under the spelling that the file uses.
+    pub at: JsonPointer,
+    /// Its settings, untyped: each module reads its own.
+    pub settings: Node,
+}
+
+/// The root of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceConfig {
+    /// `name`: for telemetry.
+    pub name: String,
+    /// `port` [8080].
+    pub port: i64,
+    /// `listen_ip` [all addresses].
+    pub listen_ip: Option<IpAddr>,
+    /// `host`: default hosts of backends, cleaned.
+    pub host: Vec<String>,
+    /// `timeout` [2s].
+    pub timeout: GoDuration,
+    /// `cache_ttl` [0].
+    pub cache_ttl: GoDuration,
+    /// `output_encoding` [json].
+    pub output_encoding: String,
+    /// `debug_endpoint` [false], also by `-d`.
+    pub debug_endpoint: bool,
+    /// `echo_endpoint` [false].
+    pub echo_endpoint: bool,
+    /// `disable_rest` [false]: placeholders anywhere in a path.
+    pub disable_rest: bool,
+    /// `endpoints`, in file order.
+    pub endpoints: Vec<EndpointConfig>,
+    /// `extra_config`.
+    pub extra_config: ExtraConfig,
+    /// `read_timeout` [0: none].
+    pub read_timeout: GoDuration,
+    /// `write_timeout` [0: none].
+    pub write_timeout: GoDuration,
+    /// `idle_timeout` [0: falls back to `read_timeout`, then `read_header_timeout`].
+    pub idle_timeout: GoDuration,
+    /// `read_header_timeout` [0: falls back to `read_timeout`].
+    pub read_header_timeout: GoDuration,
+    /// `max_header_bytes` [0: 1 MiB].
+    pub max_header_bytes: i64,
+    /// `max_shutdown_wait_time` [0: no bound].
+    pub max_shutdown_wait_time: GoDuration,
+    /// `use_h2c` [false].
+    pub use_h2c: bool,
+    /// `disable_keep_alives` [false]: no reuse of backend connections.
+    pub disable_keep_alives: bool,
+    /// `disable_compression` [false]: no own `Accept-Encoding: gzip`.
+    pub disable_compression: bool,
+    /// `max_idle_connections` [0: unlimited].
+    pub max_idle_connections: i64,
+    /// `max_idle_connections_per_host` [250].
+    pub max_idle_connections_per_host: i64,
+    /// `idle_connection_timeout` [0: never].
+    pub idle_connection_timeout: GoDuration,
+    /// `response_header_timeout` [0: none].
+    pub response_header_timeout: GoDuration,
+    /// `dialer_timeout` [0: none].
+    pub dialer_timeout: GoDuration,
+    /// `dns_cache_ttl` [30s].
+    pub dns_cache_ttl: GoDuration,
+    /// `tls`: not typed yet.
+    pub tls: Option<Node>,
+    /// `client_tls`: not typed yet.
+    pub client_tls: Option<Node>,
+    /// `async_agent`: not typed yet.
+    pub async_agent: Option<Node>,
+    /// `plugin`: Go plugins cannot be run.
+    pub plugin: Option<Node>,
+    /// `"@baton"`: what only Baton has.
+    pub baton: Option<Node>,
+}
+
+/// One entry of `endpoints`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointConfig {
+    /// Where it stands.
+    pub at: JsonPointer,
+    /// `endpoint` as written, with a leading slash.
+    pub endpoint: String,
+    /// The path in gin's form: `/a/:id`. What the router gets.
+    pub route: String,
+    /// Names of the placeholders in `endpoint`, in order of appearance, as written.
+    pub placeholders: Vec<String>,
+    /// `method` [GET], upper case.
+    pub method: String,
+    /// `backend`, at least one.
+    pub backend: Vec<BackendConfig>,
+    /// `timeout` [the service's].
+    pub timeout: GoDuration,
+    /// `cache_ttl` [the service's].
+    pub cache_ttl: GoDuration,
+    /// `output_encoding` [the service's]; case-sensitive.
+    pub output_encoding: String,
+    /// `concurrent_calls` [1].
+    pub concurrent_calls: i64,
+    /// `input_headers`, canonical names; `*` is all.
+    pub input_headers: Vec<String>,
+    /// `input_query_strings`; `*` is all.
+    pub input_query_strings: Vec<String>,
+    /// `extra_config`.
+    pub extra_config: ExtraConfig,
+    /// `"@baton"`.
+    pub baton: Option<Node>,
+}
+
+/// One entry of an endpoint's `backend`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendConfig {
+    /// Where it stands.
+    pub at: JsonPointer,
+    /// `url_pattern` as written, with a leading slash and `{name}` placeholders.
+    pub url_pattern: String,
+    /// `host`, cleaned unless `disable_host_sanitize`; the service's when absent. May be empty.
+    pub host: Vec<String>,
+    /// `method` [the endpoint's].
+    pub method: String,
+    /// `encoding` [json], lower case; `no-op` when the endpoint's output is.
+    pub encoding: String,
+    /// `is_collection` [false].
+    pub is_collection: bool,
+    /// `target` [none].
+    pub target: String,
+    /// `allow`, in file order.
+    pub allow: Vec<String>,
+    /// `deny`, in file order.
+    pub deny: Vec<String>,
+    /// `mapping`, sorted by the key that is renamed.
+    pub mapping: BTreeMap<String, String>,
+    /// `group` [none].
+    pub group: String,
+    /// `sd` [static].
+    pub sd: String,
+    /// `sd_scheme` [http].
+    pub sd_scheme: String,
+    /// `disable_host_sanitize` [false].
+    pub disable_host_sanitize: bool,
+    /// `input_headers` [none: no second filter].
+    pub input_headers: Vec<String>,
+    /// `input_query_strings` [none: no second filter].
+    pub input_query_strings: Vec<String>,
+    /// `extra_config`.
+    pub extra_config: ExtraConfig,
+    /// `"@baton"`.
+    pub baton: Option<Node>,
+}

@@ -1,0 +1,1 @@
+//! What both processes print on standard output.

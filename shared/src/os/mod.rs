@@ -1,0 +1,8 @@
+//! The kernel's edge: descriptors that travel, sealed memory, sockets.
+//!
+//! The only place of Baton where a descriptor is ever a number, and where `unsafe` may stand.
+
+pub mod memfd;
+pub mod process;
+pub mod scm;
+pub mod socket;

@@ -1,0 +1,76 @@
+//! Listening sockets.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
+    sockopt,
+};
+
+/// Whether other sockets of this user may share the address (`SO_REUSEPORT`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// The address is this socket's alone: a second binder is told so.
+    Alone,
+    /// One of several shards.
+    Shard,
+}
+
+/// A bound, not yet listening TCP socket: non-blocking, close-on-exec, `SO_REUSEADDR`.
+/// An IPv6 wildcard takes IPv4 as well, as Go's listener does.
+///
+/// # Errors
+/// `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EAFNOSUPPORT` and what else the kernel says.
+pub fn bound(address: SocketAddr, sharing: Sharing) -> Result<OwnedFd, Errno> {
+    let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(family, SockType::Stream, flags, None)?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    if sharing == Sharing::Shard {
+        setsockopt(&fd, sockopt::ReusePort, &true)?;
+    }
+    if address.is_ipv6() {
+        setsockopt(&fd, sockopt::Ipv6V6Only, &!address.ip().is_unspecified())?;
+    }
+    bind(std::os::fd::AsRawFd::as_raw_fd(&fd), &SockaddrStorage::from(address))?;
+    Ok(fd)
+}
+
+/// Starts to listen, or changes the backlog of a socket that does.
+///
+/// # Errors
+/// `EADDRINUSE` when a socket with the same address listens already.
+pub fn start_listening(fd: impl AsFd, backlog: i32) -> Result<(), Errno> {
+    let backlog = Backlog::new(backlog).unwrap_or(Backlog::MAXCONN);
+    listen(&fd, backlog)
+}
+
+/// Whether `fd` is a listening TCP socket, and on which address.
+///
+/// # Errors
+/// When it is not.
+pub fn listening_address(fd: impl AsFd) -> io::Result<SocketAddr> {
+    let copy = fd.as_fd().try_clone_to_owned()?;
+    if !nix::sys::socket::getsockopt(&copy, sockopt::AcceptConn)? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket does not listen"));
+    }
+    TcpListener::from(copy).local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_share_an_address_and_a_lone_binder_is_told() {
+        let first = bound("127.0.0.1:0".parse().unwrap(), Sharing::Shard).unwrap();
+        start_listening(&first, 128).unwrap();
+        let address = listening_address(&first).unwrap();
+        let second = bound(address, Sharing::Shard).unwrap();
+        start_listening(&second, 128).unwrap();
+        assert_eq!(bound(address, Sharing::Alone).unwrap_err(), Errno::EADDRINUSE);
+    }
+}

@@ -1,0 +1,15 @@
+//! Small types that carry a meaning: identifiers, times, pointers into a configuration.
+
+mod id;
+mod pointer;
+mod time;
+
+pub use id::{GenerationId, ListenerId};
+pub use pointer::JsonPointer;
+pub use time::Monotonic;
+
+/// The version Baton advertises where KrakenD shows its own (`X-Krakend`, `User-Agent`).
+pub const KRAKEND_VERSION: &str = "2.13.8";
+
+/// Baton's own version.
+pub const BATON_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,3 @@
+//! The way of a reload: policy (pure), deadlines, and the hands that carry it out.
+
+pub mod report;

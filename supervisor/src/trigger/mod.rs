@@ -1,0 +1,57 @@
+//! What makes the supervisor act: signals, saved files, callers. All become one [`Command`] queue.
+
+use std::path::PathBuf;
+
+use tokio::sync::oneshot;
+
+use crate::reload::report::{Report, Status};
+
+/// Something the supervisor is asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Put the present content of the sources in force.
+    Reload(ReloadRequest),
+    /// Say what is going on.
+    Status(oneshot::Sender<Status>),
+    /// Drain and end.
+    Stop {
+        /// Told when everything has drained, just before the process ends.
+        answer: Option<oneshot::Sender<()>>,
+    },
+    /// End at once (a second SIGTERM or SIGINT).
+    StopNow,
+}
+
+/// One wish to reload.
+#[derive(Debug)]
+pub struct ReloadRequest {
+    /// Where it comes from.
+    pub cause: Cause,
+    /// Reload although the content is the one that was rolled back.
+    pub force: bool,
+    /// What the caller waits for.
+    pub wait: Wait,
+    /// Who is told the outcome; a dropped receiver is a caller who has gone.
+    pub answer: Option<oneshot::Sender<Report>>,
+}
+
+/// Where a wish to reload comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// SIGHUP.
+    Signal,
+    /// A source file changed.
+    File(PathBuf),
+    /// `baton reload`.
+    Caller,
+}
+
+/// What the caller of a reload waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// Until every later request is answered by the new generation.
+    #[default]
+    Committed,
+    /// Until nothing is left of the generations before, too.
+    Drained,
+}

@@ -1,0 +1,1 @@
+//! One call to a backend: balance → request → exchange.

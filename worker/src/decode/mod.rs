@@ -1,0 +1,1 @@
+//! A backend's body to data.

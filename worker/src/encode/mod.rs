@@ -1,0 +1,1 @@
+//! Data to the client's body.

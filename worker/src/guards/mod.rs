@@ -1,0 +1,1 @@
+//! What refuses a request early and cheaply, in KrakenD's order.

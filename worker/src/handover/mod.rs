@@ -1,0 +1,1 @@
+//! Connections that move from an older worker to a newer one.

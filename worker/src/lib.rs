@@ -1,0 +1,19 @@
+//! Baton's gateway: the way of a request, room by room.
+//!
+//! `accept → connection → serve: route → guards → proxy → backend → decode → encode → respond`
+
+pub mod life;
+pub mod plan;
+pub mod accept;
+pub mod connection;
+pub mod handover;
+pub mod message;
+pub mod serve;
+pub mod route;
+pub mod guards;
+pub mod proxy;
+pub mod backend;
+pub mod decode;
+pub mod encode;
+pub mod respond;
+pub mod observe;

@@ -1,0 +1,218 @@
+//! A request and a response, neutral of how they travel: HTTP/1.1, later HTTP/2, TLS, relayed.
+//!
+//! Everything here lives on one thread: nothing is `Send`, nothing is locked.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use smallvec::SmallVec;
+
+use crate::backend::AnswerBody;
+use crate::connection::http1::UploadBody;
+
+/// A client's request as the way of a request gets it.
+#[derive(Debug)]
+pub struct Request {
+    /// Method, target, fields.
+    pub head: Head,
+    /// What follows the head.
+    pub body: RequestBody,
+    /// Who asks.
+    pub peer: Peer,
+}
+
+/// The addresses of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The peer of the socket.
+    pub socket: SocketAddr,
+    /// Whom the connection is for (PROXY protocol); the socket's peer without one.
+    pub asserted: IpAddr,
+    /// The address that the client reached.
+    pub local: SocketAddr,
+}
+
+/// Versions of HTTP that a client may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// A validated request head. Spans point into one buffer: no allocation per field.
+///
+/// What holds for every `Head` (http-edge §1, §2): the method is a token; the target is in origin
+/// form (an absolute form has been split) and begins with `/` (or is `*`), holds no `#`, no blank and
+/// no control byte; names are tokens; values hold no NUL, CR or LF; there is at most one Host and it
+/// is a valid authority.
+#[derive(Debug)]
+pub struct Head {
+    pub(crate) buffer: Bytes,
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+    pub(crate) host: Span,
+    pub(crate) fields: SmallVec<[FieldSpan; 16]>,
+}
+
+/// A part of a head's buffer.
+pub(crate) type Span = Range<u32>;
+
+/// Name and value of one field line.
+#[derive(Clone, Debug)]
+pub(crate) struct FieldSpan {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+impl Head {
+    fn bytes(&self, span: &Span) -> &[u8] {
+        self.buffer.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    fn text(&self, span: &Span) -> &str {
+        std::str::from_utf8(self.bytes(span)).unwrap_or_default()
+    }
+
+    /// The method, verbatim (`get` is not `GET`).
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The version of HTTP.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The path as sent, still percent-encoded; may hold bytes above 0x7F.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        self.bytes(&self.path)
+    }
+
+    /// What follows the first `?`; `None` without one.
+    #[must_use]
+    pub fn query(&self) -> Option<&[u8]> {
+        self.query.as_ref().map(|span| self.bytes(span))
+    }
+
+    /// The authority that the client asked for: `Host`, or the one of an absolute target; may be
+    /// empty (HTTP/1.0).
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.text(&self.host)
+    }
+
+    /// All field lines in order, names as sent, values without surrounding blanks.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| (self.text(&field.name), self.bytes(&field.value)))
+    }
+
+    /// The value of the first field of this name, in any case.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.fields().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// The body of a request, wherever it comes from.
+#[derive(Debug, Default)]
+pub enum RequestBody {
+    /// None was sent.
+    #[default]
+    Empty,
+    /// It is still in the connection: reading it reads from the client, with backpressure.
+    Upload(UploadBody),
+    /// Held in memory, so that it can be sent more than once.
+    Held(Bytes),
+}
+
+/// Why a request body ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The client broke off, or broke the framing (http-edge §1.2).
+    #[error("the client's body broke off or is malformed")]
+    Broken,
+    /// No byte came for too long.
+    #[error("the client stopped sending its body")]
+    TooSlow,
+    /// More than the configured bound.
+    #[error("the client's body is too large")]
+    TooLarge,
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Upload(upload) => Pin::new(upload).poll_frame(context),
+            held @ Self::Held(_) => match std::mem::take(held) {
+                Self::Held(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Self::Held(_) | Self::Empty | Self::Upload(_) => Poll::Ready(None),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Upload(upload) => upload.is_end_stream(),
+            Self::Held(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Upload(upload) => upload.size_hint(),
+            Self::Held(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+/// What the client gets. The connection adds `Date`, the framing and `Connection`.
+#[derive(Debug)]
+pub struct Response {
+    /// Any status from 200 to 599.
+    pub status: StatusCode,
+    /// Field lines that were written at start (`X-Krakend: …\r\n`), already in wire form.
+    pub lines: Bytes,
+    /// Further fields; names leave in Go's canonical case. Never framing or hop-by-hop fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: ResponseBody,
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum ResponseBody {
+    /// Complete and in memory (possibly empty).
+    Full(Bytes),
+    /// Streams from a backend with backpressure; trailers pass.
+    Stream(AnswerBody),
+}
+
+impl Response {
+    /// A response without fields and with this body.
+    #[must_use]
+    pub fn new(status: StatusCode, body: Bytes) -> Self {
+        let body = ResponseBody::Full(body);
+        Self { status, lines: Bytes::new(), headers: HeaderMap::new(), body }
+    }
+}

@@ -1,0 +1,1 @@
+//! The configuration compiled into what is served: parsed once, always valid, read-only.

@@ -1,0 +1,1 @@
+//! The shape of an endpoint: which backends are called, how their answers become one.

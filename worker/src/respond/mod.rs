@@ -1,0 +1,1 @@
+//! What the client is told: status, headers, the only place where failures become answers.

@@ -1,0 +1,1 @@
+//! One request from head to response, on one page: read this first.
