@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use super::node::Node;
 use crate::words::JsonPointer;
 
-/// Nanoseconds as Go's `time.Duration`: may be negative (`timeout: "-1s"` is legal and fails at once).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GoDuration(pub i64);
+pub use super::baton::{BatonBackend, BatonEndpoint, BatonService, EdgeLimits, Wait};
+pub use super::duration::GoDuration;
+pub use super::source::Source;
+pub use super::tls::{ClientCertificate, ClientTls, KeyPair, Tls};
 
 /// `extra_config`: namespace → settings. Long and legacy names are already rewritten to short ones.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +28,8 @@ pub struct ExtraConfig {
 pub struct Namespace {
     /// Where it stands, under the spelling that the file uses.
     pub at: JsonPointer,
+    /// The name that the file uses: short, long or legacy.
+    pub spelling: String,
     /// Its settings, untyped: each module reads its own.
     pub settings: Node,
 }
@@ -34,6 +37,8 @@ pub struct Namespace {
 /// The root of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceConfig {
+    /// The file that all this comes from: gives every pointer its line.
+    pub source: Source,
     /// `name`: for telemetry.
     pub name: String,
     /// `port` [8080].
@@ -46,7 +51,7 @@ pub struct ServiceConfig {
     pub timeout: GoDuration,
     /// `cache_ttl` [0].
     pub cache_ttl: GoDuration,
-    /// `output_encoding` [json].
+    /// `output_encoding` [empty: json]: the default of endpoints, which hold the effective value.
     pub output_encoding: String,
     /// `debug_endpoint` [false], also by `-d`.
     pub debug_endpoint: bool,
@@ -84,20 +89,30 @@ pub struct ServiceConfig {
     pub idle_connection_timeout: GoDuration,
     /// `response_header_timeout` [0: none].
     pub response_header_timeout: GoDuration,
+    /// `expect_continue_timeout` [0: the body is sent at once].
+    pub expect_continue_timeout: GoDuration,
     /// `dialer_timeout` [0: none].
     pub dialer_timeout: GoDuration,
+    /// `dialer_fallback_delay` [0: 300ms]: when the other address family is tried too.
+    pub dialer_fallback_delay: GoDuration,
+    /// `dialer_keep_alive` [0: 15s]: TCP probes on backend connections.
+    pub dialer_keep_alive: GoDuration,
     /// `dns_cache_ttl` [30s].
     pub dns_cache_ttl: GoDuration,
-    /// `tls`: not typed yet.
-    pub tls: Option<Node>,
-    /// `client_tls`: not typed yet.
-    pub client_tls: Option<Node>,
-    /// `async_agent`: not typed yet.
-    pub async_agent: Option<Node>,
+    /// `sequential_start` [false]: async agents start before the router.
+    pub sequential_start: bool,
+    /// `allow_insecure_connections` [false]: the older place of `client_tls.allow_insecure_connections`.
+    pub allow_insecure_connections: bool,
+    /// `tls`; also present when it says `disabled`.
+    pub tls: Option<Tls>,
+    /// `client_tls`: TLS towards backends.
+    pub client_tls: Option<ClientTls>,
+    /// `async_agent`.
+    pub async_agent: Vec<AsyncAgent>,
     /// `plugin`: Go plugins cannot be run.
-    pub plugin: Option<Node>,
+    pub plugin: Option<Plugin>,
     /// `"@baton"`: what only Baton has.
-    pub baton: Option<Node>,
+    pub baton: BatonService,
 }
 
 /// One entry of `endpoints`.
@@ -113,6 +128,8 @@ pub struct EndpointConfig {
     pub placeholders: Vec<String>,
     /// `method` [GET], upper case.
     pub method: String,
+    /// `method` as written [GET]: what KrakenD's texts show.
+    pub method_written: String,
     /// `backend`, at least one.
     pub backend: Vec<BackendConfig>,
     /// `timeout` [the service's].
@@ -130,7 +147,7 @@ pub struct EndpointConfig {
     /// `extra_config`.
     pub extra_config: ExtraConfig,
     /// `"@baton"`.
-    pub baton: Option<Node>,
+    pub baton: BatonEndpoint,
 }
 
 /// One entry of an endpoint's `backend`.
@@ -146,6 +163,8 @@ pub struct BackendConfig {
     pub method: String,
     /// `encoding` [json], lower case; `no-op` when the endpoint's output is.
     pub encoding: String,
+    /// `encoding` as written [empty]: an endpoint with an unknown output encoding renders by this name.
+    pub encoding_written: String,
     /// `is_collection` [false].
     pub is_collection: bool,
     /// `target` [none].
@@ -158,7 +177,7 @@ pub struct BackendConfig {
     pub mapping: BTreeMap<String, String>,
     /// `group` [none].
     pub group: String,
-    /// `sd` [static].
+    /// `sd` [empty: static].
     pub sd: String,
     /// `sd_scheme` [http].
     pub sd_scheme: String,
@@ -171,5 +190,43 @@ pub struct BackendConfig {
     /// `extra_config`.
     pub extra_config: ExtraConfig,
     /// `"@baton"`.
-    pub baton: Option<Node>,
+    pub baton: BatonBackend,
+}
+
+/// One entry of `async_agent`: a consumer of a queue that calls backends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AsyncAgent {
+    /// Where it stands.
+    pub at: JsonPointer,
+    /// `name`.
+    pub name: String,
+    /// `encoding` as written.
+    pub encoding: String,
+    /// `backend`.
+    pub backend: Vec<BackendConfig>,
+    /// `consumer.timeout` [the service's].
+    pub timeout: GoDuration,
+    /// `consumer.workers`, at least 1.
+    pub workers: i64,
+    /// `consumer.topic`.
+    pub topic: String,
+    /// `consumer.max_rate` [0: unlimited], messages a second.
+    pub max_rate: f64,
+    /// `connection.max_retries` [0: unlimited].
+    pub max_retries: i64,
+    /// `connection.backoff_strategy`.
+    pub backoff_strategy: String,
+    /// `connection.health_interval`, at least 1s.
+    pub health_interval: GoDuration,
+    /// `extra_config`.
+    pub extra_config: ExtraConfig,
+}
+
+/// `plugin`: where KrakenD looks for Go plugins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugin {
+    /// `folder`.
+    pub folder: String,
+    /// `pattern`.
+    pub pattern: String,
 }

@@ -16,7 +16,8 @@ pub enum Value {
     Null,
     /// `true`, `false`
     Bool(bool),
-    /// A number, as written.
+    /// A number in the text that KrakenD would answer with: what came from JSON is a float64 there
+    /// (`1.50` → `1.5`, `12345678901234567` → `12345678901234568`), an integer of YAML or TOML is exact.
     Number(String),
     /// A string.
     String(String),
