@@ -1,6 +1,10 @@
 //! `baton`: the executable. Picks the role from its arguments: a command, or a worker.
 
-mod reload;
-mod trigger;
+pub mod trigger;
+pub mod snapshot;
+pub mod generation;
+pub mod listener;
+pub mod reload;
+pub mod supervise;
 
 fn main() {}

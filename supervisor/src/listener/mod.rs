@@ -1,0 +1,1 @@
+//! Listening sockets: held for the life of their address.
