@@ -17,3 +17,9 @@ pub mod decode;
 pub mod encode;
 pub mod respond;
 pub mod observe;
+
+/// Serves one generation; standard input is the channel to the supervisor.
+#[must_use]
+pub fn run() -> std::process::ExitCode {
+    std::process::ExitCode::FAILURE
+}

@@ -1,1 +1,0 @@
-//! What both processes print on standard output.

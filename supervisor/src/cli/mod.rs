@@ -1,0 +1,40 @@
+//! The command line: KrakenD's commands with KrakenD's texts and exit codes, and Baton's own.
+//!
+//! The way of a call: [`args`] → a command → an [`ExitCode`]. Codes: 0 done; 255 the configuration
+//! or the command line is refused; 1 the environment is at fault, or a reload failed.
+
+mod args;
+mod duration;
+mod refusal;
+pub mod output;
+
+mod check;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use args::{CheckArgs, Stray};
+use args::{Cli, Command};
+
+/// KrakenD's code for a refused configuration or command line.
+pub const EXIT_REFUSED: u8 = 255;
+/// The code for a fault outside of the configuration.
+pub const EXIT_FAILED: u8 = 1;
+
+/// Picks the role from the arguments and plays it to its end.
+pub fn main() -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return refusal::answer(&error),
+    };
+    match command {
+        Command::Run(_) | Command::Reload(_) | Command::Status(_) | Command::Stop(_) => {
+            ExitCode::from(EXIT_FAILED)
+        },
+        Command::Check(args) => check::run(&args),
+        Command::Version(_) => version::run(),
+        Command::Worker(_) => baton_worker::run(),
+    }
+}
