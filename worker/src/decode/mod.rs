@@ -1,1 +1,110 @@
 //! A backend's body to data.
+//!
+//! One file per `encoding`, one line each in the two tables below ([`Encoding::of`],
+//! [`Decoder::decode`]). All of it is pure: bytes in, [`Data`] or the reason why not.
+
+mod data;
+mod error;
+mod json;
+mod shape;
+mod string;
+mod trie;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use bytes::Bytes;
+
+use baton_shared::config::model::BackendConfig;
+
+pub use data::Data;
+pub use error::DecodeError;
+pub use shape::{PATH_KEYS_MAX, PathTooLong, Shape};
+
+pub(crate) use data::{Document, Entry, Value};
+pub(crate) use json::pieces;
+
+/// Longest body that can be decoded: positions in it are four bytes.
+pub const BODY_BYTES_MAX: usize = u32::MAX as usize;
+
+/// A backend's `encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `json`, and every name that KrakenD does not know: an object, or an array with
+    /// `is_collection`.
+    Json,
+    /// `safejson`: anything; arrays become `{"collection": …}`, scalars `{"content": …}`.
+    SafeJson,
+    /// `string`: `{"content": "<body>"}`.
+    String,
+    /// `no-op`: nothing is decoded; beside others it contributes `{}`.
+    NoOp,
+}
+
+impl Encoding {
+    /// The encoding of this name; `None` if KrakenD has it and Baton does not yet.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "safejson" => Some(Self::SafeJson),
+            "string" => Some(Self::String),
+            "no-op" => Some(Self::NoOp),
+            "xml" | "rss" => None,
+            _ => Some(Self::Json),
+        }
+    }
+}
+
+/// How a backend's body becomes data: compiled at start.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    encoding: Encoding,
+    is_collection: bool,
+    shape: Shape,
+}
+
+/// Why a backend's answers could not be decoded: known at start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// An encoding of KrakenD that is not built.
+    #[error("encoding `{name}` is not built yet")]
+    NotBuilt {
+        /// Its name.
+        name: String,
+    },
+    /// A path of `target`, `allow` or `deny`.
+    #[error(transparent)]
+    PathTooLong(#[from] PathTooLong),
+}
+
+impl Decoder {
+    /// Compiles `encoding`, `is_collection`, `target`, `allow`, `deny`, `mapping`, `group`.
+    ///
+    /// # Errors
+    /// What can never be decoded.
+    pub fn compile(backend: &BackendConfig) -> Result<Self, CompileError> {
+        let not_built = || CompileError::NotBuilt { name: backend.encoding.clone() };
+        let encoding = Encoding::of(&backend.encoding).ok_or_else(not_built)?;
+        let shape = Shape::compile(backend)?;
+        Ok(Self { encoding, is_collection: backend.is_collection, shape })
+    }
+
+    /// Decodes a body and gives it its shape. What is kept points into `body`.
+    ///
+    /// # Errors
+    /// The body is not what `encoding` promises; the text is Go's.
+    pub fn decode(&self, body: Bytes) -> Result<Data, DecodeError> {
+        if body.len() > BODY_BYTES_MAX {
+            return Err(DecodeError::TooLarge);
+        }
+        match self.encoding {
+            Encoding::Json => json::decode(self.root(), &self.shape, body),
+            Encoding::SafeJson => json::decode(json::Root::Any, &self.shape, body),
+            Encoding::String => Ok(string::decode(&self.shape, body)),
+            Encoding::NoOp => Ok(Data::empty()),
+        }
+    }
+
+    fn root(&self) -> json::Root {
+        if self.is_collection { json::Root::Array } else { json::Root::Object }
+    }
+}

@@ -1,1 +1,105 @@
 //! Data to the client's body.
+//!
+//! One file per renderer, one line each in the tables below ([`OutputEncoding::of`], [`render`]).
+//! All of it is pure. `no-op` never comes here: its bodies are streams.
+
+mod error_details;
+mod escape;
+mod go_number;
+mod json;
+mod negotiate;
+mod static_json;
+mod string;
+
+use bytes::Bytes;
+
+use baton_shared::config::model::EndpointConfig;
+
+use crate::decode::Data;
+
+pub use error_details::error_details;
+pub use static_json::{Integers, static_json};
+
+/// An endpoint's `output_encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputEncoding {
+    /// `json`: the object.
+    Json,
+    /// `json-collection`: what stands under `collection`.
+    JsonCollection,
+    /// `string`: the text that stands under `content`.
+    String,
+    /// `negotiate`: by the request's `Accept`.
+    Negotiate,
+    /// `no-op`: the backend's answer, streamed.
+    NoOp,
+}
+
+/// An output encoding of KrakenD that is not built: known at start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("output encoding `{name}` is not built yet")]
+pub struct NotBuilt {
+    /// Its name.
+    pub name: String,
+}
+
+/// A body and its `Content-Type`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Value of the field.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Bytes,
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+impl OutputEncoding {
+    /// Compiles `output_encoding`. An unknown name means the `encoding` of the only backend, read
+    /// as the name of a renderer; failing that `json`.
+    ///
+    /// # Errors
+    /// KrakenD has it and Baton does not yet.
+    pub fn compile(endpoint: &EndpointConfig) -> Result<Self, NotBuilt> {
+        let fallback = match endpoint.backend.as_slice() {
+            [only] => Self::of(&only.encoding),
+            _ => None,
+        };
+        Self::of(&endpoint.output_encoding).or(fallback).unwrap_or(Ok(Self::Json))
+    }
+
+    /// The renderer of this name, if KrakenD has one.
+    fn of(name: &str) -> Option<Result<Self, NotBuilt>> {
+        match name {
+            "json" => Some(Ok(Self::Json)),
+            "json-collection" => Some(Ok(Self::JsonCollection)),
+            "string" => Some(Ok(Self::String)),
+            "negotiate" => Some(Ok(Self::Negotiate)),
+            "no-op" => Some(Ok(Self::NoOp)),
+            "xml" | "yaml" => Some(Err(NotBuilt { name: name.to_owned() })),
+            _ => None,
+        }
+    }
+}
+
+/// Writes data as a client's body. `accept` is the first `Accept` line of the request; only
+/// `negotiate` reads it.
+#[must_use]
+pub fn render(encoding: OutputEncoding, data: &Data, accept: Option<&[u8]>) -> Rendered {
+    match encoding {
+        OutputEncoding::Negotiate => match negotiate::choose(accept.unwrap_or_default()) {
+            // Renderers of these two are not built: JSON is an answer to any `Accept`.
+            negotiate::Offer::Xml | negotiate::Offer::Yaml | negotiate::Offer::Json => {
+                Rendered { content_type: JSON, body: json::object(data) }
+            },
+        },
+        OutputEncoding::JsonCollection => {
+            Rendered { content_type: JSON, body: json::collection(data) }
+        },
+        OutputEncoding::String => Rendered { content_type: TEXT, body: string::content(data) },
+        OutputEncoding::Json | OutputEncoding::NoOp => {
+            Rendered { content_type: JSON, body: json::object(data) }
+        },
+    }
+}

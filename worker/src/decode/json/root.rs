@@ -1,0 +1,464 @@
+//! The top of a body: what kind it must be, and the levels that `target`, `allow` and `deny` enter.
+//!
+//! These levels are known from the configuration, so recursion is bounded by its longest path; what
+//! is kept whole goes to [`Builder`], what is dropped to [`skip`]. Of duplicate keys the last counts.
+
+use bytes::Bytes;
+
+use super::build::{Builder, Open};
+use super::scan::{AFTER_PAIR, DEPTH_MAX, Source, TOO_DEEP};
+use super::skip::{self, skip};
+use crate::decode::DecodeError;
+use crate::decode::data::{Data, Document, Entry, Key, Span, Value};
+use crate::decode::shape::{Filter, Shape};
+use crate::decode::trie::{Next, Trie};
+
+/// What a body must be.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::decode) enum Root {
+    /// An object, or `null`.
+    Object,
+    /// An array, or `null`: becomes `{"collection": …}`.
+    Array,
+    /// Anything: arrays become `{"collection": …}`, scalars `{"content": …}`.
+    Any,
+}
+
+/// Decodes a body's first value and gives it its shape.
+pub(in crate::decode) fn decode(
+    root: Root,
+    shape: &Shape,
+    body: Bytes,
+) -> Result<Data, DecodeError> {
+    let source = Source(&body);
+    let start = source.blanks(0);
+    if start >= body.len() {
+        return Err(DecodeError::Empty);
+    }
+    let mut reader = Reader { source, builder: Builder::default(), skipped: skip::Open::new() };
+    let found = match (root, source.at(start)) {
+        (Root::Object | Root::Any, b'{') => reader.object(shape, start)?,
+        (Root::Object, b'n') => reader.null(shape, start)?,
+        (Root::Array, b'n' | b'[') | (Root::Any, b'[') => {
+            reader.wrapped(b"collection", shape, start)?
+        },
+        (Root::Any, _) => reader.wrapped(b"content", shape, start)?,
+        (Root::Object | Root::Array, first) => {
+            skip(source, start, 0, &mut reader.skipped)?;
+            return Err(wrong_kind(root, first));
+        },
+    };
+    let Builder { made_keys, entries, pending, .. } = reader.builder;
+    Ok(shape.arrange(found, pending, Document { input: body, made_keys, entries }))
+}
+
+fn wrong_kind(root: Root, first: u8) -> DecodeError {
+    let found = match first {
+        b'{' => "object",
+        b'[' => "array",
+        b'"' => "string",
+        b't' | b'f' => "bool",
+        _ => "number",
+    };
+    let wanted = match root {
+        Root::Array => "[]interface {}",
+        Root::Object | Root::Any => "map[string]interface {}",
+    };
+    DecodeError::Kind { found, wanted }
+}
+
+/// What is left of the body; its fields are pending in the builder.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::decode) enum Found {
+    /// `null`, and where it stands.
+    Null(Span),
+    /// An object.
+    Object {
+        /// Its keys ascend.
+        sorted: bool,
+        /// The whole of it, when it can be written as it stands.
+        verbatim: Option<Span>,
+    },
+}
+
+impl Found {
+    pub(in crate::decode) const EMPTY: Self = Self::Object { sorted: true, verbatim: None };
+}
+
+/// What a level of the body is held against.
+#[derive(Clone, Copy)]
+enum Rule<'a> {
+    All,
+    Allow(&'a Trie),
+    Deny(&'a Trie),
+}
+
+/// What becomes of a field.
+enum Fate<'a> {
+    Keep,
+    Drop,
+    /// It is held against the rule if it is an object.
+    Enter(Rule<'a>),
+}
+
+impl<'a> Rule<'a> {
+    const fn of(filter: &'a Filter) -> Self {
+        match filter {
+            Filter::All => Self::All,
+            Filter::Allow(trie) => Self::Allow(trie),
+            Filter::Deny(trie) => Self::Deny(trie),
+        }
+    }
+
+    #[inline]
+    fn fate(self, key: &[u8]) -> Fate<'a> {
+        match self {
+            Self::All => Fate::Keep,
+            Self::Allow(trie) => match trie.find(key) {
+                None => Fate::Drop,
+                Some(Next::Leaf) => Fate::Keep,
+                Some(Next::Branch(below)) => Fate::Enter(Self::Allow(below)),
+            },
+            Self::Deny(trie) => match trie.find(key) {
+                None => Fate::Keep,
+                Some(Next::Leaf) => Fate::Drop,
+                Some(Next::Branch(below)) => Fate::Enter(Self::Deny(below)),
+            },
+        }
+    }
+}
+
+struct Reader<'a> {
+    source: Source<'a>,
+    builder: Builder,
+    skipped: skip::Open,
+}
+
+impl Found {
+    fn at(object: Open, end: usize) -> Self {
+        let verbatim = object.verbatim.then(|| Span::new(object.start, end));
+        Self::Object { sorted: object.sorted, verbatim }
+    }
+}
+
+impl Reader<'_> {
+    fn object(&mut self, shape: &Shape, start: usize) -> Result<Found, DecodeError> {
+        let rule = Rule::of(&shape.filter);
+        let mut found = Found::EMPTY;
+        match shape.target.as_slice() {
+            [] => {
+                let (object, end) = self.fields(rule, start, 0)?;
+                found = Found::at(object, end);
+            },
+            path => _ = self.target(path, rule, start, 0, &mut found)?,
+        }
+        Ok(found)
+    }
+
+    fn null(&self, shape: &Shape, start: usize) -> Result<Found, DecodeError> {
+        let end = self.source.literal(start)?;
+        let is_whole = shape.target.is_empty();
+        Ok(if is_whole { Found::Null(Span::new(start, end)) } else { Found::EMPTY })
+    }
+
+    /// A body that is no object, as the only field of one.
+    fn wrapped(&mut self, name: &[u8], shape: &Shape, start: usize) -> Result<Found, DecodeError> {
+        if shape.keeps_leaf(name) {
+            let (value, _) = self.builder.value(self.source, start, 0)?;
+            let key = Key::make(&mut self.builder.made_keys, name);
+            self.builder.pending.push(Entry { key, value });
+        } else {
+            skip(self.source, start, 0, &mut self.skipped)?;
+        }
+        Ok(Found::EMPTY)
+    }
+
+    /// Walks down to `path` in the object at `start` and finds its end. What it finds last is left
+    /// pending; whatever is no object on the way leaves nothing.
+    fn target(
+        &mut self,
+        path: &[Box<[u8]>],
+        rule: Rule<'_>,
+        start: usize,
+        depth: usize,
+        found: &mut Found,
+    ) -> Result<usize, DecodeError> {
+        let Some((wanted, below)) = path.split_first() else { return Ok(start) };
+        let mut position = self.open(start, depth)?;
+        if self.source.at(position) == b'}' {
+            return Ok(position + 1);
+        }
+        loop {
+            let (slot, value) = self.builder.key(self.source, position)?;
+            let is_wanted = *slot.key.of(self.source.0, &self.builder.made_keys) == **wanted;
+            position = if is_wanted {
+                self.builder.forget_all();
+                *found = Found::EMPTY;
+                match (self.source.at(value), below) {
+                    (b'{', []) => {
+                        let (object, end) = self.fields(rule, value, depth + 1)?;
+                        *found = Found::at(object, end);
+                        end
+                    },
+                    (b'{', below) => self.target(below, rule, value, depth + 1, found)?,
+                    _ => self.skip(value, depth + 1)?,
+                }
+            } else {
+                self.skip(value, depth + 1)?
+            };
+            match self.next_field(position)? {
+                Field::At(next) => position = next,
+                Field::End(end) => return Ok(end),
+            }
+        }
+    }
+
+    /// Reads the object at `start`; the fields that `rule` keeps are left pending.
+    fn fields(
+        &mut self,
+        rule: Rule<'_>,
+        start: usize,
+        depth: usize,
+    ) -> Result<(Open, usize), DecodeError> {
+        let mut object = self.builder.object_at(start);
+        let mut position = self.open(start, depth)?;
+        object.verbatim = position == start + 1;
+        if self.source.at(position) == b'}' {
+            return Ok((object, position + 1));
+        }
+        loop {
+            let (slot, value_at) = self.builder.key(self.source, position)?;
+            let fate = rule.fate(slot.key.of(self.source.0, &self.builder.made_keys));
+            let entered = matches!(fate, Fate::Enter(_));
+            let (value, end) = self.field(fate, value_at, depth + 1)?;
+            if let Some(value) = value {
+                object.verbatim &= slot.close && matches!(value, Value::Verbatim(_));
+                object.sorted &= self.builder.add(object.mark, slot, value, self.source);
+            } else {
+                object.verbatim = false;
+                // Only here an earlier duplicate may have been kept.
+                if entered {
+                    self.builder.forget(object.mark, slot.key, self.source);
+                }
+            }
+            let next = self.next_field(end)?;
+            object.verbatim &= object.sorted && next.is_close(end);
+            match next {
+                Field::At(next) => position = next,
+                Field::End(closed) => return Ok((object, closed)),
+            }
+        }
+    }
+
+    /// A field's value if it is kept, and where it ends.
+    fn field(
+        &mut self,
+        fate: Fate<'_>,
+        start: usize,
+        depth: usize,
+    ) -> Result<(Option<Value>, usize), DecodeError> {
+        match (fate, self.source.at(start)) {
+            (Fate::Enter(below), b'{') => {
+                let (object, end) = self.fields(below, start, depth)?;
+                // `allow` drops an object of which nothing is left, `deny` keeps it.
+                let empty = self.builder.pending.len() == object.mark;
+                let pruned = empty && matches!(below, Rule::Allow(_));
+                let value = self.builder.close(object, self.source, end);
+                Ok(((!pruned).then_some(value), end))
+            },
+            (Fate::Keep | Fate::Enter(Rule::Deny(_)), _) => {
+                let (value, end) = self.builder.value(self.source, start, depth)?;
+                Ok((Some(value), end))
+            },
+            (Fate::Drop | Fate::Enter(_), _) => Ok((None, self.skip(start, depth)?)),
+        }
+    }
+
+    /// The first position inside the object at `start` that is no blank.
+    fn open(&self, start: usize, depth: usize) -> Result<usize, DecodeError> {
+        if depth >= DEPTH_MAX {
+            return Err(self.source.wrong(start, TOO_DEEP));
+        }
+        Ok(self.source.blanks(start + 1))
+    }
+
+    /// What follows a field that ends at `position`.
+    fn next_field(&self, position: usize) -> Result<Field, DecodeError> {
+        let position = self.source.blanks(position);
+        match self.source.at(position) {
+            b',' => Ok(Field::At(self.source.blanks(position + 1))),
+            b'}' => Ok(Field::End(position + 1)),
+            _ => Err(self.source.wrong(position, AFTER_PAIR)),
+        }
+    }
+
+    fn skip(&mut self, start: usize, depth: usize) -> Result<usize, DecodeError> {
+        skip(self.source, start, depth, &mut self.skipped)
+    }
+}
+
+/// What follows a field.
+enum Field {
+    /// Another one.
+    At(usize),
+    /// The end of the object.
+    End(usize),
+}
+
+impl Field {
+    /// It follows without a blank on a value that ends at `end`.
+    const fn is_close(&self, end: usize) -> bool {
+        match self {
+            Self::At(next) | Self::End(next) => *next == end + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::tests::{decode, json};
+
+    #[track_caller]
+    fn refused(body: impl AsRef<[u8]>, text: &str) {
+        let shown = String::from_utf8_lossy(body.as_ref()).into_owned();
+        let error = decode(|_| {}, body).map(|data| json(&data)).unwrap_err();
+        assert_eq!(error.to_string(), text, "body: {shown}");
+    }
+
+    #[track_caller]
+    fn read(body: &str, expected: &str) {
+        let found = decode(|_| {}, body).map(|data| json(&data));
+        assert_eq!(found.as_deref(), Ok(expected), "body: {body}");
+    }
+
+    #[test]
+    fn a_body_that_ends_too_early_is_told_from_an_empty_one() {
+        refused("", "EOF");
+        refused(" \r\n\t", "EOF");
+        let early =
+            ["{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "nul", "[1", "\"a\\"];
+        for body in early {
+            refused(body, "unexpected EOF");
+        }
+        for body in ["-", "1.", "1e", "1e+", "{\"a\":\"\\u00", "{\"a\":tru"] {
+            refused(body, "unexpected EOF");
+        }
+    }
+
+    #[test]
+    fn every_prefix_of_a_document_is_refused_or_read() {
+        let whole =
+            "{\"k\\u00e9y\":[1.5e-3,true,null,\"\u{2028}\\ud83d\\ude00\"],\"é\":{\"a\":{}}} x";
+        let bytes = whole.as_bytes();
+        for end in 0..=bytes.len() {
+            let cut = bytes.get(..end).unwrap();
+            let is_whole = end >= bytes.len() - 2;
+            for allow in ["", "é.a", "é", "k"] {
+                let paths = if allow.is_empty() { Vec::new() } else { vec![allow.to_owned()] };
+                let found = decode(|backend| backend.allow = paths, cut);
+                assert_eq!(found.is_ok(), is_whole, "cut at {end}, allow {allow:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_the_first_value_is_not_read() {
+        read("{\"a\":1} trailing", "{\"a\":1}");
+        read("{\"a\":1}{", "{\"a\":1}");
+        read("null{", "null");
+    }
+
+    #[test]
+    fn errors_name_the_byte_and_the_place() {
+        let value = "looking for beginning of value";
+        let key = "looking for beginning of object key string";
+        refused("bad", &format!("invalid character 'b' {value}"));
+        refused("\u{FEFF}{}", &format!("invalid character 'ï' {value}"));
+        refused("\0", &format!("invalid character '\\x00' {value}"));
+        refused("{\"a\":1,}", &format!("invalid character '}}' {key}"));
+        refused("{'a':1}", &format!("invalid character '\\'' {key}"));
+        refused("{a:1}", &format!("invalid character 'a' {key}"));
+        refused("{\"a\":+1}", &format!("invalid character '+' {value}"));
+        refused("{\"a\":[1,]}", &format!("invalid character ']' {value}"));
+        refused("{\"a\":NaN}", &format!("invalid character 'N' {value}"));
+        refused("{\"a\" 1}", "invalid character '1' after object key");
+        refused("{\"a\":01}", "invalid character '1' after object key:value pair");
+        refused("{\"a\":[1 2]}", "invalid character '2' after array element");
+        refused("{\"a\":[1}", "invalid character '}' after array element");
+        refused("{\"a\":\"\t\"}", "invalid character '\\t' in string literal");
+        refused("{\"a\":\"\\x\"}", "invalid character 'x' in string escape code");
+        let digit = "in \\u hexadecimal character escape";
+        refused("{\"a\":\"\\u00G0\"}", &format!("invalid character 'G' {digit}"));
+        refused("{\"a\":tru}", "invalid character '}' in literal true (expecting 'e')");
+        refused("{\"a\":fAlse}", "invalid character 'A' in literal false (expecting 'a')");
+        refused("{\"a\":nul}", "invalid character '}' in literal null (expecting 'l')");
+        refused("{\"a\":-}", "invalid character '}' in numeric literal");
+        refused("{\"a\":1.}", "invalid character '}' after decimal point in numeric literal");
+        refused("{\"a\":1e}", "invalid character '}' in exponent of numeric literal");
+    }
+
+    #[test]
+    fn a_body_of_another_kind_is_refused_only_if_it_is_well_formed() {
+        let object = "Go value of type map[string]interface {}";
+        refused("[1]", &format!("json: cannot unmarshal array into {object}"));
+        refused("\"x\"", &format!("json: cannot unmarshal string into {object}"));
+        refused("5", &format!("json: cannot unmarshal number into {object}"));
+        refused("true", &format!("json: cannot unmarshal bool into {object}"));
+        refused("[1", "unexpected EOF");
+        let error = decode(|backend| backend.is_collection = true, "{\"a\":[1]}").unwrap_err();
+        let text = "json: cannot unmarshal object into Go value of type []interface {}";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn ten_thousand_levels_are_read_and_one_more_is_refused() {
+        let deep =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        read(&deep(9_999), &deep(9_999));
+        refused(deep(10_000), "invalid character '[' exceeded max depth");
+        let unsorted =
+            |levels| format!("{}1{}", "{\"b\":0,\"a\":".repeat(levels), "}".repeat(levels));
+        assert!(decode(|_| {}, unsorted(10_000)).map(|data| json(&data)).is_ok());
+        refused(unsorted(10_001), "invalid character '{' exceeded max depth");
+        let skipped = decode(|backend| backend.allow = vec!["x".to_owned()], deep(10_000));
+        assert!(skipped.is_err());
+    }
+
+    #[test]
+    fn a_string_of_a_megabyte_passes() {
+        let long = format!("{{\"a\":\"{}<\"}}", "x".repeat(1 << 20));
+        read(&long, &long.replace('<', "\\u003c"));
+    }
+
+    #[test]
+    fn of_duplicate_keys_the_last_counts_at_every_depth() {
+        read("{\"a\":1,\"a\":2}", "{\"a\":2}");
+        read("{\"d\":{\"x\":1},\"d\":{\"y\":2}}", "{\"d\":{\"y\":2}}");
+        read("{\"b\":0,\"\\u0061\":1,\"a\":2,\"b\":3}", "{\"a\":2,\"b\":3}");
+        read("{\"o\":[{\"a\":1,\"a\":2,\"A\":3}]}", "{\"o\":[{\"A\":3,\"a\":2}]}");
+    }
+
+    #[test]
+    fn safejson_takes_anything() {
+        let check = |body: &str, expected: &str| {
+            let found = decode(|backend| backend.encoding = "safejson".to_owned(), body);
+            assert_eq!(found.map(|data| json(&data)).as_deref(), Ok(expected));
+        };
+        check("{\"x\":1}", "{\"x\":1}");
+        check("[1]", "{\"collection\":[1]}");
+        check("5", "{\"content\":5}");
+        check("null", "{\"content\":null}");
+        check("\"<\"", "{\"content\":\"\\u003c\"}");
+    }
+
+    #[test]
+    fn a_collection_is_wrapped_and_null_is_one() {
+        let check = |body: &str, expected: &str| {
+            let found = decode(|backend| backend.is_collection = true, body);
+            assert_eq!(found.map(|data| json(&data)).as_deref(), Ok(expected));
+        };
+        check("[{\"b\":1,\"a\":2},3,null]", "{\"collection\":[{\"a\":2,\"b\":1},3,null]}");
+        check("null", "{\"collection\":null}");
+        check("[]", "{\"collection\":[]}");
+    }
+}

@@ -1,0 +1,283 @@
+//! The words of JSON: blanks, strings, numbers, literals. Finds where they end, copies nothing.
+//!
+//! Go's `encoding/json` decides what is well-formed and how an error reads: bytes that are not UTF-8
+//! are no error, and a body that ends too early is told apart from one that is wrong.
+
+use crate::decode::DecodeError;
+
+/// Objects and arrays may be nested this deep.
+pub(super) const DEPTH_MAX: usize = 10_000;
+
+pub(super) const VALUE: &str = "looking for beginning of value";
+pub(super) const KEY: &str = "looking for beginning of object key string";
+pub(super) const AFTER_KEY: &str = "after object key";
+pub(super) const AFTER_PAIR: &str = "after object key:value pair";
+pub(super) const AFTER_ELEMENT: &str = "after array element";
+pub(super) const TOO_DEEP: &str = "exceeded max depth";
+
+/// A body that is being read. Every position is an index into it; past its end stands a NUL, which
+/// fits nowhere.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a>(pub(super) &'a [u8]);
+
+/// A string: where its inside ends, and whether that can be written as it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    /// The position of the closing quote.
+    pub(super) end: usize,
+    /// Not if it holds an escape, one of `<>&`, U+2028, U+2029, or bytes that are not UTF-8.
+    pub(super) verbatim: bool,
+}
+
+impl Source<'_> {
+    pub(super) fn at(self, position: usize) -> u8 {
+        self.0.get(position).copied().unwrap_or(0)
+    }
+
+    /// The error for the byte at `position`: the body's end, or that it does not fit.
+    #[cold]
+    pub(super) fn wrong(self, position: usize, context: &'static str) -> DecodeError {
+        match self.0.get(position) {
+            Some(&found) => DecodeError::Syntax { found, context },
+            None => DecodeError::Truncated,
+        }
+    }
+
+    /// The next position from here on that is no blank.
+    #[inline]
+    pub(super) fn blanks(self, position: usize) -> usize {
+        if self.at(position) > b' ' { position } else { self.more_blanks(position) }
+    }
+
+    fn more_blanks(self, mut position: usize) -> usize {
+        loop {
+            match self.at(position) {
+                b' ' if self.eight(position) == Some(EIGHT_BLANKS) => position += 8,
+                b' ' | b'\n' | b'\r' | b'\t' => position += 1,
+                _ => return position,
+            }
+        }
+    }
+
+    fn eight(self, position: usize) -> Option<u64> {
+        let bytes = self.0.get(position..position.checked_add(8)?)?;
+        bytes.try_into().ok().map(u64::from_le_bytes)
+    }
+
+    /// The end of a string whose value nobody needs; begins behind the opening quote.
+    #[inline]
+    pub(super) fn skip_text(self, mut position: usize) -> Result<usize, DecodeError> {
+        loop {
+            position = self.plain(position, stops_a_skip, |byte| SKIP_STOPS[usize::from(byte)]);
+            match self.at(position) {
+                b'"' => return Ok(position),
+                b'\\' => position = self.escape(position)?,
+                _ => return Err(self.wrong(position, "in string literal")),
+            }
+        }
+    }
+
+    /// A string that will be written; begins behind the opening quote.
+    #[inline]
+    pub(super) fn text(self, start: usize) -> Result<Text, DecodeError> {
+        let mut position = start;
+        let (mut verbatim, mut ascii) = (true, true);
+        loop {
+            position = self.plain(position, stops_a_text, |byte| TEXT_STOPS[usize::from(byte)]);
+            match self.at(position) {
+                b'"' => break,
+                b'\\' => {
+                    verbatim = false;
+                    position = self.escape(position)?;
+                },
+                b'<' | b'>' | b'&' => {
+                    verbatim = false;
+                    position += 1;
+                },
+                0x80.. => {
+                    ascii = false;
+                    position += 1;
+                    while self.at(position) >= 0x80 {
+                        position += 1;
+                    }
+                },
+                _ => return Err(self.wrong(position, "in string literal")),
+            }
+        }
+        let inside = self.0.get(start..position).unwrap_or_default();
+        Ok(Text { end: position, verbatim: verbatim && (ascii || is_plain_utf8(inside)) })
+    }
+
+    /// The next position of a byte that stops: eight bytes at a time, then one by one.
+    #[inline]
+    fn plain(
+        self,
+        mut position: usize,
+        stops: impl Fn(u64) -> u64,
+        is_stop: impl Fn(u8) -> bool,
+    ) -> usize {
+        while let Some(eight) = self.eight(position) {
+            let found = stops(eight);
+            if found != 0 {
+                return position + found.trailing_zeros() as usize / 8;
+            }
+            position += 8;
+        }
+        while self.0.get(position).is_some_and(|byte| !is_stop(*byte)) {
+            position += 1;
+        }
+        position
+    }
+
+    /// The end of an escape; begins at its backslash.
+    fn escape(self, backslash: usize) -> Result<usize, DecodeError> {
+        match self.at(backslash + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(backslash + 2),
+            b'u' => {
+                let digits = backslash + 2..backslash + 6;
+                match digits.clone().find(|digit| !self.at(*digit).is_ascii_hexdigit()) {
+                    None => Ok(digits.end),
+                    Some(bad) => Err(self.wrong(bad, "in \\u hexadecimal character escape")),
+                }
+            },
+            _ => Err(self.wrong(backslash + 1, "in string escape code")),
+        }
+    }
+
+    /// The end of a number; begins at its sign or first digit.
+    #[inline]
+    pub(super) fn number(self, start: usize) -> Result<usize, DecodeError> {
+        let mut position = start + usize::from(self.at(start) == b'-');
+        position = match self.at(position) {
+            b'0' => position + 1,
+            b'1'..=b'9' => self.digits(position + 1),
+            _ => return Err(self.wrong(position, "in numeric literal")),
+        };
+        if self.at(position) == b'.' {
+            position = self.some_digits(position + 1, "after decimal point in numeric literal")?;
+        }
+        if matches!(self.at(position), b'e' | b'E') {
+            let signed = usize::from(matches!(self.at(position + 1), b'+' | b'-'));
+            position = self.some_digits(position + 1 + signed, "in exponent of numeric literal")?;
+        }
+        Ok(position)
+    }
+
+    fn digits(self, mut position: usize) -> usize {
+        while self.at(position).is_ascii_digit() {
+            position += 1;
+        }
+        position
+    }
+
+    fn some_digits(self, start: usize, context: &'static str) -> Result<usize, DecodeError> {
+        let end = self.digits(start);
+        if end == start { Err(self.wrong(start, context)) } else { Ok(end) }
+    }
+
+    /// The end of `true`, `false` or `null`; begins at its first byte, which has been seen.
+    #[inline]
+    pub(super) fn literal(self, start: usize) -> Result<usize, DecodeError> {
+        let word: &[u8] = match self.at(start) {
+            b't' => b"true",
+            b'f' => b"false",
+            _ => b"null",
+        };
+        let end = start + word.len();
+        if self.0.get(start..end) == Some(word) { Ok(end) } else { Err(self.broken_literal(start)) }
+    }
+
+    #[cold]
+    fn broken_literal(self, start: usize) -> DecodeError {
+        let (word, contexts): (&[u8], &[&'static str]) = match self.at(start) {
+            b't' => (
+                b"true",
+                &[
+                    "in literal true (expecting 'r')",
+                    "in literal true (expecting 'u')",
+                    "in literal true (expecting 'e')",
+                ],
+            ),
+            b'f' => (
+                b"false",
+                &[
+                    "in literal false (expecting 'a')",
+                    "in literal false (expecting 'l')",
+                    "in literal false (expecting 's')",
+                    "in literal false (expecting 'e')",
+                ],
+            ),
+            _ => (
+                b"null",
+                &[
+                    "in literal null (expecting 'u')",
+                    "in literal null (expecting 'l')",
+                    "in literal null (expecting 'l')",
+                ],
+            ),
+        };
+        let rest = word.iter().enumerate().skip(1);
+        for ((index, byte), context) in rest.zip(contexts) {
+            if self.at(start + index) != *byte {
+                return self.wrong(start + index, context);
+            }
+        }
+        DecodeError::Truncated
+    }
+}
+
+/// UTF-8 that holds neither U+2028 nor U+2029, which JSON output escapes.
+fn is_plain_utf8(bytes: &[u8]) -> bool {
+    let separators = |text: &str| text.contains(['\u{2028}', '\u{2029}']);
+    std::str::from_utf8(bytes).is_ok_and(|text| !separators(text))
+}
+
+const EIGHT_BLANKS: u64 = repeat(b' ');
+const HIGH_BITS: u64 = repeat(0x80);
+
+const fn repeat(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// High bits where a byte of `eight` is zero. Of bytes above the first zero it may lie.
+const fn zeros(eight: u64) -> u64 {
+    eight.wrapping_sub(repeat(1)) & !eight & HIGH_BITS
+}
+
+/// High bits at control bytes, quotes and backslashes; the lowest is right.
+const fn stops_a_skip(eight: u64) -> u64 {
+    let controls = eight.wrapping_sub(repeat(0x20)) & !eight & HIGH_BITS;
+    controls | zeros(eight ^ repeat(b'"')) | zeros(eight ^ repeat(b'\\'))
+}
+
+/// As [`stops_a_skip`], and at what output may have to spell otherwise: `&<>` and all but ASCII.
+/// One test finds `"` and `&`, which differ in one bit, another `<` and `>`.
+const fn stops_a_text(eight: u64) -> u64 {
+    let controls = eight.wrapping_sub(repeat(0x20)) & !eight & HIGH_BITS;
+    let quote_or_ampersand = zeros((eight | repeat(0x04)) ^ repeat(b'&'));
+    let angle = zeros((eight | repeat(0x02)) ^ repeat(b'>'));
+    controls | (eight & HIGH_BITS) | quote_or_ampersand | angle | zeros(eight ^ repeat(b'\\'))
+}
+
+const SKIP_STOPS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte < 0x20 || byte == b'"' as usize || byte == b'\\' as usize;
+        byte += 1;
+    }
+    table
+};
+
+const TEXT_STOPS: [bool; 256] = {
+    let mut table = SKIP_STOPS;
+    let mut byte = 0x80;
+    while byte < 256 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'&' as usize] = true;
+    table
+};
