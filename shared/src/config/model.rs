@@ -116,7 +116,7 @@ pub struct ServiceConfig {
 }
 
 /// One entry of `endpoints`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointConfig {
     /// Where it stands.
     pub at: JsonPointer,
@@ -151,7 +151,7 @@ pub struct EndpointConfig {
 }
 
 /// One entry of an endpoint's `backend`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BackendConfig {
     /// Where it stands.
     pub at: JsonPointer,

@@ -1,7 +1,6 @@
 //! What the tests of this room share: a backend's keys in, JSON out.
 
-use baton_shared::config::model::{BackendConfig, ExtraConfig};
-use baton_shared::words::JsonPointer;
+use baton_shared::config::model::BackendConfig;
 use bytes::Bytes;
 
 use super::{Data, DecodeError, Decoder};
@@ -9,26 +8,8 @@ use crate::encode::{OutputEncoding, render};
 
 /// A backend of which only what matters for decoding is set.
 pub(crate) fn backend(set: impl FnOnce(&mut BackendConfig)) -> BackendConfig {
-    let mut backend = BackendConfig {
-        at: JsonPointer::default(),
-        url_pattern: "/".to_owned(),
-        host: Vec::new(),
-        method: "GET".to_owned(),
-        encoding: "json".to_owned(),
-        is_collection: false,
-        target: String::new(),
-        allow: Vec::new(),
-        deny: Vec::new(),
-        mapping: std::collections::BTreeMap::new(),
-        group: String::new(),
-        sd: String::new(),
-        sd_scheme: String::new(),
-        disable_host_sanitize: false,
-        input_headers: Vec::new(),
-        input_query_strings: Vec::new(),
-        extra_config: ExtraConfig::default(),
-        baton: None,
-    };
+    let encoding = "json".to_owned();
+    let mut backend = BackendConfig { encoding, ..BackendConfig::default() };
     set(&mut backend);
     backend
 }

@@ -56,14 +56,14 @@ const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 impl OutputEncoding {
-    /// Compiles `output_encoding`. An unknown name means the `encoding` of the only backend, read
-    /// as the name of a renderer; failing that `json`.
+    /// Compiles `output_encoding`. An unknown name means the `encoding` of the only backend as it is
+    /// written, read as the name of a renderer; failing that `json`.
     ///
     /// # Errors
     /// KrakenD has it and Baton does not yet.
     pub fn compile(endpoint: &EndpointConfig) -> Result<Self, NotBuilt> {
         let fallback = match endpoint.backend.as_slice() {
-            [only] => Self::of(&only.encoding),
+            [only] => Self::of(&only.encoding_written),
             _ => None,
         };
         Self::of(&endpoint.output_encoding).or(fallback).unwrap_or(Ok(Self::Json))
@@ -101,5 +101,53 @@ pub fn render(encoding: OutputEncoding, data: &Data, accept: Option<&[u8]>) -> R
         OutputEncoding::Json | OutputEncoding::NoOp => {
             Rendered { content_type: JSON, body: json::object(data) }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_shared::config::model::BackendConfig;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(output: &str, backends: &[&str], expected: OutputEncoding) {
+        let backend = |encoding: &&str| BackendConfig {
+            encoding_written: (*encoding).to_owned(),
+            ..BackendConfig::default()
+        };
+        let endpoint = EndpointConfig {
+            output_encoding: output.to_owned(),
+            backend: backends.iter().map(backend).collect(),
+            ..EndpointConfig::default()
+        };
+        assert_eq!(OutputEncoding::compile(&endpoint), Ok(expected), "{output:?} of {backends:?}");
+    }
+
+    #[test]
+    fn an_unknown_name_falls_back_to_the_only_backends_encoding() {
+        check("nope", &["string"], OutputEncoding::String);
+        check("JSON", &["string"], OutputEncoding::String);
+        check("nope", &["safejson"], OutputEncoding::Json);
+        check("nope", &["String"], OutputEncoding::Json);
+        check("nope", &[""], OutputEncoding::Json);
+        check("nope", &["string", "string"], OutputEncoding::Json);
+        check("fast-json", &["json"], OutputEncoding::Json);
+    }
+
+    #[test]
+    fn a_known_name_is_what_it_says() {
+        check("json", &["string"], OutputEncoding::Json);
+        check("json-collection", &["json"], OutputEncoding::JsonCollection);
+        check("negotiate", &["json"], OutputEncoding::Negotiate);
+        check("no-op", &["no-op"], OutputEncoding::NoOp);
+    }
+
+    #[test]
+    fn what_is_not_built_is_named() {
+        let output_encoding = "xml".to_owned();
+        let endpoint = EndpointConfig { output_encoding, ..EndpointConfig::default() };
+        let not_built = NotBuilt { name: "xml".to_owned() };
+        assert_eq!(OutputEncoding::compile(&endpoint), Err(not_built));
     }
 }
