@@ -1,5 +1,7 @@
 //! One call to a backend: balance → request → exchange.
 
+pub mod query;
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 

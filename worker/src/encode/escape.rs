@@ -13,7 +13,7 @@ pub(super) fn quoted(inside: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes any bytes as a JSON string; what is no UTF-8 becomes `\ufffd`, byte by byte.
-pub(super) fn plain(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn plain(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
         escape(chunk.valid().as_bytes(), out);

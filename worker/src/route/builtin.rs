@@ -1,0 +1,214 @@
+//! KrakenD's own endpoints: `/__health`, `/__debug/`, `/__echo/`.
+//!
+//! On the way: instead of guards and proxy. Functions from plain inputs to a response; the clock is
+//! read by the caller. KrakenD: none of them carries `X-Krakend`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+
+use super::percent;
+use crate::backend::query;
+use crate::encode::json_string;
+use crate::message::{Head, Response};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// The time as Go's `time.Now()` holds it: both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GoTime {
+    /// Since 1970, UTC.
+    pub since_epoch: Duration,
+    /// Since the process began.
+    pub since_start: Duration,
+}
+
+/// `/__health`: alive, and when.
+#[must_use]
+pub fn health(now: GoTime) -> Response {
+    ok(format!("{{\"agents\":{{}},\"now\":\"{}\",\"status\":\"ok\"}}", go_time(now)).into())
+}
+
+/// `/__debug/`: the caller logs what came.
+#[must_use]
+pub fn debug() -> Response {
+    ok(Bytes::from_static(b"{\"message\":\"pong\"}"))
+}
+
+/// `/__echo/`: the request as JSON. `body` is complete and within the bound for bodies.
+#[must_use]
+pub fn echo(head: &Head, body: &[u8]) -> Response {
+    let decoded = percent::decode(head.path());
+    let path = decoded.as_deref().unwrap_or_else(|_| head.path());
+    let pairs = query::pairs(head.query().unwrap_or_default());
+    let mut encoded = Vec::new();
+    query::write_pairs(&pairs, &mut encoded);
+
+    let mut out = b"{\"req_uri\":".to_vec();
+    json_string(&target(head), &mut out);
+    out.extend_from_slice(b",\"req_uri_details\":");
+    let details: [(&str, &[u8]); 5] = [
+        ("fragment", b""),
+        ("host", head.host().as_bytes()),
+        ("path", path),
+        ("query", &encoded),
+        ("user", b""),
+    ];
+    write_object(details, &mut out, json_string);
+    out.extend_from_slice(b",\"req_method\":");
+    json_string(head.method().as_str().as_bytes(), &mut out);
+    out.extend_from_slice(b",\"req_querystring\":");
+    write_object(by_key(&pairs), &mut out, write_strings);
+    out.extend_from_slice(b",\"req_body\":");
+    json_string(body, &mut out);
+    out.extend_from_slice(b",\"req_headers\":");
+    write_object(fields(head), &mut out, write_strings);
+    out.push(b'}');
+    ok(out.into())
+}
+
+fn ok(json: Bytes) -> Response {
+    let mut response = Response::new(StatusCode::OK, json);
+    response.headers.insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// `{"key":…}`, each value by `member`; the keys come sorted.
+fn write_object<K: AsRef<[u8]>, V>(
+    members: impl IntoIterator<Item = (K, V)>,
+    out: &mut Vec<u8>,
+    member: impl Fn(V, &mut Vec<u8>),
+) {
+    out.push(b'{');
+    for (nth, (key, value)) in members.into_iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        json_string(key.as_ref(), out);
+        out.push(b':');
+        member(value, out);
+    }
+    out.push(b'}');
+}
+
+fn write_strings(values: Vec<&[u8]>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (nth, value) in values.into_iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        json_string(value, out);
+    }
+    out.push(b']');
+}
+
+fn target(head: &Head) -> Vec<u8> {
+    let mut target = head.path().to_vec();
+    if let Some(query) = head.query() {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    target
+}
+
+fn by_key<'q>(pairs: &'q query::Pairs<'_>) -> BTreeMap<&'q [u8], Vec<&'q [u8]>> {
+    let mut by_key: BTreeMap<&[u8], Vec<&[u8]>> = BTreeMap::new();
+    for (key, value) in pairs {
+        by_key.entry(key).or_default().push(value);
+    }
+    by_key
+}
+
+/// The fields by their names in Go's canonical form, without those that Go keeps elsewhere.
+fn fields(head: &Head) -> BTreeMap<String, Vec<&[u8]>> {
+    let mut fields: BTreeMap<String, Vec<&[u8]>> = BTreeMap::new();
+    for (name, value) in head.fields() {
+        let name = canonical(name);
+        if !matches!(name.as_str(), "Host" | "Transfer-Encoding" | "Trailer") {
+            fields.entry(name).or_default().push(value);
+        }
+    }
+    fields
+}
+
+/// `x-a` as `X-A`: the first letter and each one after a hyphen are large.
+fn canonical(name: &str) -> String {
+    let mut large = true;
+    let letter = |letter: char| {
+        let written = if large { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };
+        large = letter == '-';
+        written
+    };
+    name.chars().map(letter).collect()
+}
+
+/// `2026-11-23 09:07:52.127775838 +0000 UTC m=+0.068454967`
+fn go_time(now: GoTime) -> String {
+    let seconds = now.since_epoch.as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let mut text = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
+    // Writing to a String cannot fail.
+    let nanos = now.since_epoch.subsec_nanos();
+    if nanos > 0 {
+        let fraction = format!("{nanos:09}");
+        let _infallible = write!(text, ".{}", fraction.trim_end_matches('0'));
+    }
+    let start = now.since_start;
+    let _infallible = write!(text, " +0000 UTC m=+{}.{:09}", start.as_secs(), start.subsec_nanos());
+    text
+}
+
+/// Year, month and day of a number of days since 1970-01-01: a cycle of 400 years has 146,097 days,
+/// and a year that begins in March has its leap day at its end.
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64, nanos: u32, start_nanos: u64) -> String {
+        go_time(GoTime {
+            since_epoch: Duration::new(seconds, nanos),
+            since_start: Duration::from_nanos(start_nanos),
+        })
+    }
+
+    #[test]
+    fn time_is_written_as_go_writes_it() {
+        assert_eq!(at(0, 0, 0), "1970-01-01 00:00:00 +0000 UTC m=+0.000000000");
+        assert_eq!(
+            at(1_795_424_872, 127_775_838, 68_454_967),
+            "2026-11-23 09:07:52.127775838 +0000 UTC m=+0.068454967"
+        );
+        assert_eq!(
+            at(951_782_399, 120_000_000, 61_000_000_005),
+            "2000-02-28 23:59:59.12 +0000 UTC m=+61.000000005"
+        );
+        assert_eq!(at(951_782_400, 0, 0), "2000-02-29 00:00:00 +0000 UTC m=+0.000000000");
+        assert_eq!(at(4_107_542_400, 0, 0), "2100-03-01 00:00:00 +0000 UTC m=+0.000000000");
+    }
+
+    #[test]
+    fn names_of_fields_get_gos_canonical_case() {
+        for (name, expected) in [("x-a", "X-A"), ("ETAG", "Etag"), ("X_Y-z", "X_y-Z"), ("", "")] {
+            assert_eq!(canonical(name), expected);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! One method's routes as a radix tree: the one lookup of a request.
+//!
+//! On the way: first. Read-only, no allocation, cost by the length of the path and not by the number
+//! of routes. KrakenD (gin): text beats a placeholder, with backtracking; a placeholder takes the rest
+//! of its segment and may be empty unless it ends the path.
+
+use smallvec::SmallVec;
+
+use super::draft::{Draft, Wild};
+use super::error::{RouteFault, RouteId};
+use super::params::{Span, Spans};
+
+/// Where the first piece of every path stands.
+pub(super) const ROOT: NodeId = NodeId(0);
+
+/// A node, by its place in the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NodeId(u32);
+
+/// A piece of text, or (without text) a placeholder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node {
+    /// In `Tree::text`: the piece, then the first byte of each child.
+    text: u32,
+    prefix_len: u32,
+    /// Children stand side by side.
+    first_child: u32,
+    child_count: u16,
+    /// The placeholder that may follow.
+    pub(super) wild: Option<NodeId>,
+    /// The route that takes whatever follows, from a slash on.
+    pub(super) catch_all: Option<RouteId>,
+    /// The route that ends here.
+    pub(super) leaf: Option<RouteId>,
+}
+
+/// Nodes and text of one method, compact and in one place each.
+#[derive(Debug)]
+pub(super) struct Tree {
+    nodes: Box<[Node]>,
+    text: Box<[u8]>,
+}
+
+/// A tree that takes routes; [`Self::finish`] makes it read-only.
+#[derive(Debug, Default)]
+pub(super) struct TreeBuilder(Draft);
+
+impl TreeBuilder {
+    /// Adds a path in gin's form that begins with a slash.
+    pub(super) fn insert(&mut self, path: &[u8], id: RouteId) -> Result<(), RouteFault> {
+        self.0.insert(path, id)
+    }
+
+    /// The tree, ready for lookups.
+    pub(super) fn finish(self) -> Tree {
+        let mut freezer = Freezer { nodes: Vec::new(), text: Vec::new() };
+        let at = freezer.reserve(1);
+        // Every path begins with a slash: the draft's root has one child, gin's root.
+        if let Some(root) = self.0.children.first() {
+            freezer.place(at, root);
+        }
+        Tree { nodes: freezer.nodes.into(), text: freezer.text.into() }
+    }
+}
+
+/// What is left to try when a path of text turns out to be a dead end.
+struct Retry {
+    wild: NodeId,
+    /// Where the placeholder's value begins.
+    from: usize,
+    spans: usize,
+}
+
+impl Tree {
+    /// The route for this path; the values of its placeholders are in `spans` then.
+    pub(super) fn find(&self, path: &[u8], spans: &mut Spans) -> Option<RouteId> {
+        let mut retries: SmallVec<[Retry; 8]> = SmallVec::new();
+        let mut next = Some((ROOT, 0));
+        loop {
+            if let Some((at, from)) = next {
+                match self.text_step(path, at, from, spans, &mut retries) {
+                    Step::Found(route) => return Some(route),
+                    Step::On(at, from) => {
+                        next = Some((at, from));
+                        continue;
+                    },
+                    Step::DeadEnd => {},
+                }
+            }
+            let retry = retries.pop()?;
+            spans.truncate(retry.spans);
+            match self.wild_step(path, retry.wild, retry.from, spans) {
+                Step::Found(route) => return Some(route),
+                Step::On(at, from) => next = Some((at, from)),
+                Step::DeadEnd => next = None,
+            }
+        }
+    }
+
+    /// Matches the text of `at` at `from`, then chooses what follows: text first.
+    fn text_step(
+        &self,
+        path: &[u8],
+        at: NodeId,
+        from: usize,
+        spans: &mut Spans,
+        retries: &mut SmallVec<[Retry; 8]>,
+    ) -> Step {
+        let node = self.node(at);
+        let Some(rest) = path.get(from..).and_then(|rest| rest.strip_prefix(self.prefix(node)))
+        else {
+            return Step::DeadEnd;
+        };
+        let from = path.len() - rest.len();
+        let Some(&first) = rest.first() else {
+            return node.leaf.map_or(Step::DeadEnd, Step::Found);
+        };
+        if let Some(child) = self.child(node, first) {
+            if let Some(wild) = node.wild {
+                retries.push(Retry { wild, from, spans: spans.len() });
+            }
+            return Step::On(child, from);
+        }
+        if let (b'/', Some(route)) = (first, node.catch_all) {
+            spans.push(Span::new(from, path.len()));
+            return Step::Found(route);
+        }
+        match node.wild {
+            Some(wild) => self.wild_step(path, wild, from, spans),
+            None => Step::DeadEnd,
+        }
+    }
+
+    /// Gives the rest of the segment to a placeholder.
+    fn wild_step(&self, path: &[u8], wild: NodeId, from: usize, spans: &mut Spans) -> Step {
+        let rest = path.get(from..).unwrap_or_default();
+        let end = from + memchr::memchr(b'/', rest).unwrap_or(rest.len());
+        spans.push(Span::new(from, end));
+        let node = self.node(wild);
+        if end == path.len() {
+            return node.leaf.map_or(Step::DeadEnd, Step::Found);
+        }
+        self.child(node, b'/').map_or(Step::DeadEnd, |child| Step::On(child, end))
+    }
+
+    /// The node with this number; numbers come from the tree itself.
+    pub(super) fn node(&self, id: NodeId) -> Node {
+        const NOTHING: Node = Node {
+            text: 0,
+            prefix_len: 0,
+            first_child: 0,
+            child_count: 0,
+            wild: None,
+            catch_all: None,
+            leaf: None,
+        };
+        self.nodes.get(id.0 as usize).copied().unwrap_or(NOTHING)
+    }
+
+    /// The text of a node.
+    pub(super) fn prefix(&self, node: Node) -> &[u8] {
+        let start = node.text as usize;
+        self.text.get(start..start + node.prefix_len as usize).unwrap_or_default()
+    }
+
+    /// The child whose text begins with this byte.
+    pub(super) fn child(&self, node: Node, first: u8) -> Option<NodeId> {
+        let start = (node.text + node.prefix_len) as usize;
+        let index = self.text.get(start..start + usize::from(node.child_count))?;
+        let at = memchr::memchr(first, index)?;
+        u32::try_from(at).ok().map(|at| NodeId(node.first_child + at))
+    }
+
+    /// The only child of a placeholder.
+    pub(super) fn after_wild(&self, wild: NodeId) -> Option<NodeId> {
+        self.child(self.node(wild), b'/')
+    }
+}
+
+enum Step {
+    Found(RouteId),
+    /// Go on with this node at this byte of the path.
+    On(NodeId, usize),
+    DeadEnd,
+}
+
+/// Lays a draft out in two arrays, siblings side by side.
+struct Freezer {
+    nodes: Vec<Node>,
+    text: Vec<u8>,
+}
+
+impl Freezer {
+    fn reserve(&mut self, count: usize) -> NodeId {
+        let first = number(self.nodes.len());
+        let empty = Node {
+            text: 0,
+            prefix_len: 0,
+            first_child: 0,
+            child_count: 0,
+            wild: None,
+            catch_all: None,
+            leaf: None,
+        };
+        self.nodes.resize(self.nodes.len() + count, empty);
+        NodeId(first)
+    }
+
+    fn place(&mut self, at: NodeId, draft: &Draft) {
+        let children: SmallVec<[&Draft; 4]> = draft.children.iter().collect();
+        let mut node = self.piece(&draft.prefix, &children);
+        node.catch_all = draft.catch_all;
+        node.leaf = draft.leaf;
+        node.wild = draft.wild.as_ref().map(|wild| self.wild(wild));
+        self.write(at, node);
+    }
+
+    fn wild(&mut self, wild: &Wild) -> NodeId {
+        let at = self.reserve(1);
+        let children: SmallVec<[&Draft; 4]> = wild.next.iter().collect();
+        let mut node = self.piece(b"", &children);
+        node.leaf = wild.leaf;
+        self.write(at, node);
+        at
+    }
+
+    fn piece(&mut self, prefix: &[u8], children: &[&Draft]) -> Node {
+        let text = number(self.text.len());
+        self.text.extend_from_slice(prefix);
+        self.text.extend(children.iter().filter_map(|child| child.prefix.first()));
+        let first_child = self.reserve(children.len());
+        for (nth, child) in (0..).zip(children) {
+            self.place(NodeId(first_child.0 + nth), child);
+        }
+        Node {
+            text,
+            prefix_len: number(prefix.len()),
+            first_child: first_child.0,
+            // A child per byte: at most 256.
+            child_count: u16::try_from(children.len()).unwrap_or(u16::MAX),
+            wild: None,
+            catch_all: None,
+            leaf: None,
+        }
+    }
+
+    fn write(&mut self, at: NodeId, node: Node) {
+        if let Some(slot) = self.nodes.get_mut(at.0 as usize) {
+            *slot = node;
+        }
+    }
+}
+
+/// A place in an arena; a configuration of 4 GB does not get here.
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
