@@ -1,1 +1,3 @@
 //! The configuration compiled into what is served: parsed once, always valid, read-only.
+
+pub mod template;

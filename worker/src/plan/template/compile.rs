@@ -1,0 +1,180 @@
+//! A pattern as the file has it, cut into pieces.
+
+use crate::route::params::{self, Params};
+use crate::route::percent;
+
+use super::pieces::{Piece, Pieces, Placeholder, Text};
+use super::{Fault, Kind, Source, Template};
+
+/// Compiles a pattern; `route` is the endpoint's path in gin's form.
+pub(super) fn template(pattern: &str, route: &str) -> Template {
+    let names = params::names(route);
+    let without_fragment = pattern.split_once('#').map_or(pattern, |(before, _)| before);
+    let (path, query) = match without_fragment.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (without_fragment, None),
+    };
+    let shown = cut(pattern).map(|token| token.shown()).collect::<String>().into();
+    Template { kind: compile(path, query, &names), shown }
+}
+
+fn compile(path: &str, query: Option<&str>, names: &[&str]) -> Kind {
+    let (path, encode_path) = match path_pieces(path, names) {
+        Ok(pieces) => pieces,
+        Err(fault) => return Kind::Broken(fault),
+    };
+    if query.is_some_and(|query| query.bytes().any(|byte| byte.is_ascii_control())) {
+        return Kind::Broken(Fault::ControlByte);
+    }
+    let query = query.map(|query| {
+        let piece = |token: Token<'_>| match token {
+            Token::Text(text) => Piece::Text(Text::of_query(text)),
+            Token::Name(name) => Piece::Value(placeholder(name, names, false)),
+        };
+        cut(query).map(piece).collect::<Box<[Piece]>>()
+    });
+    let depends = |piece: &Piece| matches!(piece, Piece::Value(Placeholder { source, .. }) if *source != Source::Unknown);
+    if path.iter().chain(query.iter().flatten()).any(depends) {
+        return Kind::Pieces { path, encode_path, query };
+    }
+    let pieces = Pieces { path: &path, query: query.as_deref() };
+    let mut target = Vec::new();
+    if pieces.write_path(&Params::none(), encode_path, &mut target).is_err() {
+        return Kind::Pieces { path, encode_path, query };
+    }
+    let query = pieces.write_query(&Params::none(), &mut target);
+    Kind::Constant { target: target.into(), query }
+}
+
+/// The pieces of the path, and whether its own text makes Go encode it anew.
+fn path_pieces(path: &str, names: &[&str]) -> Result<(Box<[Piece]>, bool), Fault> {
+    if path.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err(Fault::ControlByte);
+    }
+    let tokens: Vec<Token<'_>> = cut(path).collect();
+    let mut pieces = Vec::with_capacity(tokens.len());
+    let mut encode = false;
+    for (nth, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Text(text) => {
+                encode |= text.bytes().any(|byte| !percent::is_valid_in_path(byte) && byte != b'%');
+                pieces.push(Piece::Text(Text::of_path(text)?));
+            },
+            Token::Name(name) => {
+                let before = nth.checked_sub(1).and_then(|before| tokens.get(before));
+                let alone = before.is_none_or(|before| before.ends_with_slash())
+                    && tokens.get(nth + 1).is_none_or(Token::begins_with_slash);
+                pieces.push(Piece::Value(placeholder(name, names, !alone)));
+            },
+        }
+    }
+    Ok((pieces.into(), encode))
+}
+
+impl Text {
+    fn of_path(text: &str) -> Result<Self, Fault> {
+        let decoded = percent::decode(text.as_bytes()).map_err(Fault::BadEscape)?;
+        let mut encoded = Vec::with_capacity(decoded.len());
+        percent::escape_path(&decoded, &mut encoded);
+        let raw: Box<[u8]> = text.as_bytes().into();
+        Ok(Self { valid: raw.clone(), raw, encoded: encoded.into() })
+    }
+
+    /// A query is sent as it is written, but for what would break the request line.
+    fn of_query(text: &str) -> Self {
+        let mut valid = Vec::with_capacity(text.len());
+        for byte in text.bytes() {
+            if byte.is_ascii_graphic() {
+                valid.push(byte);
+            } else {
+                percent::escape_query_value(&[byte], &mut valid);
+            }
+        }
+        let raw = text.as_bytes().into();
+        Self { raw, encoded: Box::default(), valid: valid.into() }
+    }
+}
+
+fn placeholder(name: &str, names: &[&str], shares_segment: bool) -> Placeholder {
+    let key = krakend_key(name);
+    // Placeholders whose names differ only in the case of the first letter are one; the last wins.
+    let param = names.iter().rposition(|other| krakend_key(other) == key);
+    let source = param.map_or_else(|| other_source(name), Source::Param);
+    Placeholder { source, literal: format!("{{{{.{key}}}}}").into_bytes().into(), shares_segment }
+}
+
+fn other_source(name: &str) -> Source {
+    if let Some(claim) = name.strip_prefix("JWT.") {
+        return Source::Claim(claim.into());
+    }
+    let answer = name.strip_prefix("resp").and_then(|rest| rest.split_once('_'));
+    match answer.map(|(number, field)| (number.parse(), field)) {
+        Some((Ok(backend), field)) if !field.is_empty() => {
+            Source::Answer { backend, field: field.into() }
+        },
+        Some(_) | None => Source::Unknown,
+    }
+}
+
+/// `id` as `Id`: how KrakenD names a parameter.
+fn krakend_key(name: &str) -> String {
+    let mut letters = name.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+/// A part of a pattern.
+#[derive(Clone, Copy)]
+enum Token<'p> {
+    Text(&'p str),
+    /// The name between braces.
+    Name(&'p str),
+}
+
+impl Token<'_> {
+    fn begins_with_slash(&self) -> bool {
+        matches!(self, Self::Text(text) if text.starts_with('/'))
+    }
+
+    fn ends_with_slash(&self) -> bool {
+        matches!(self, Self::Text(text) if text.ends_with('/'))
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => (*text).to_owned(),
+            Self::Name(name) => format!("{{{{.{}}}}}", krakend_key(name)),
+        }
+    }
+}
+
+/// Cuts a pattern at its placeholders: `{name}` with letters, digits and `_-.:/`.
+fn cut(pattern: &str) -> impl Iterator<Item = Token<'_>> {
+    let mut rest = pattern;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (token, left) = match next_name(rest) {
+            Some(("", name, left)) => (Token::Name(name), left),
+            Some((text, _, _)) => (Token::Text(text), rest.strip_prefix(text).unwrap_or_default()),
+            None => (Token::Text(rest), ""),
+        };
+        rest = left;
+        Some(token)
+    })
+}
+
+/// The first placeholder: what stands before it, its name, what stands behind it.
+fn next_name(text: &str) -> Option<(&str, &str, &str)> {
+    let is_name = |name: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
+        !name.is_empty() && name.bytes().all(letter)
+    };
+    text.match_indices('{').find_map(|(at, _)| {
+        let (before, open) = text.split_at_checked(at)?;
+        let (name, left) = open.strip_prefix('{')?.split_once('}')?;
+        is_name(name).then_some((before, name, left))
+    })
+}

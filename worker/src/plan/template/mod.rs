@@ -1,0 +1,176 @@
+//! `url_pattern` in pieces: made at start, written once per backend call.
+//!
+//! On the way: when the target of a backend call is written. One pass over the pieces into the
+//! caller's buffer; a pattern without placeholders is a constant.
+//! KrakenD: replaces text in the pattern, parses the result as a URL and encodes the path anew unless
+//! it is a valid one. Here a value can add no segment, parameter, query or fragment of its own, and a
+//! value is never searched for placeholders again.
+
+mod compile;
+mod pieces;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::backend::query::QueryState;
+use crate::route::Params;
+use crate::route::percent::{BadEscape, GoQuoted};
+
+use pieces::{Piece, Pieces};
+
+/// A compiled `url_pattern`.
+#[derive(Clone, Debug)]
+pub struct Template {
+    kind: Kind,
+    /// The pattern with its placeholders in KrakenD's form (`/a/{{.Id}}`): error texts show it.
+    shown: Box<str>,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Nothing depends on the request.
+    Constant { target: Bytes, query: QueryState },
+    /// Something does.
+    Pieces { path: Box<[Piece]>, encode_path: bool, query: Option<Box<[Piece]>> },
+    /// The text of the pattern itself cannot be sent.
+    Broken(Fault),
+}
+
+/// Where the value of a placeholder comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A placeholder of the endpoint's path, by its index.
+    Param(usize),
+    /// `{JWT.claim}`: a claim of the validated token.
+    Claim(Box<str>),
+    /// `{resp0_field}`: a field of an earlier backend's answer.
+    Answer {
+        /// Which backend of the endpoint.
+        backend: usize,
+        /// The field, possibly a path with dots.
+        field: Box<str>,
+    },
+    /// Nothing: it stays literal.
+    Unknown,
+}
+
+/// The values of one request.
+pub trait Values {
+    /// The value of the path's placeholder with this index.
+    fn param(&self, index: usize) -> Option<&[u8]>;
+
+    /// A claim of the validated token.
+    fn claim(&self, _name: &str) -> Option<&[u8]> {
+        None
+    }
+
+    /// A field of an earlier answer.
+    fn answer(&self, _backend: usize, _field: &str) -> Option<&[u8]> {
+        None
+    }
+}
+
+impl Values for Params<'_> {
+    fn param(&self, index: usize) -> Option<&[u8]> {
+        self.value(index)
+    }
+}
+
+/// Why a target cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplateError {
+    /// A value has a `.` or `..` segment: 400, no backend call.
+    DotSegment,
+    /// KrakenD fails to parse the URL: 500. [`Self::text`] is its message.
+    Unparsable {
+        /// The target with the values as they are.
+        target: Vec<u8>,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+}
+
+/// What Go finds wrong with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A byte below 0x20, or 0x7F.
+    #[error("net/url: invalid control character in URL")]
+    ControlByte,
+    /// A `%` in the pattern's own path that begins no escape.
+    #[error("{0}")]
+    BadEscape(BadEscape),
+}
+
+impl TemplateError {
+    /// The message of the failed call: `host` is the scheme and authority that was chosen.
+    #[must_use]
+    pub fn text(&self, host: &str) -> String {
+        match self {
+            Self::DotSegment => "a value with a dot segment".to_owned(),
+            Self::Unparsable { target, fault } => {
+                let url = [host.as_bytes(), target].concat();
+                format!("parse {}: {fault}", GoQuoted(&url))
+            },
+        }
+    }
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(""))
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+impl Template {
+    /// Compiles a pattern as the file has it (`/a/{id}?q={id}`); `route` is the endpoint's path in
+    /// gin's form. A placeholder that is neither in the path nor `JWT.` nor `respN_` stays literal.
+    #[must_use]
+    pub fn compile(pattern: &str, route: &str) -> Self {
+        compile::template(pattern, route)
+    }
+
+    /// The pattern in KrakenD's form: `/a/{{.Id}}`.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The whole target when it does not depend on the request, and how a query joins it.
+    #[must_use]
+    pub const fn constant(&self) -> Option<(&Bytes, QueryState)> {
+        match &self.kind {
+            Kind::Constant { target, query } => Some((target, *query)),
+            Kind::Pieces { .. } | Kind::Broken(_) => None,
+        }
+    }
+
+    /// Writes path and query behind what `target` holds already.
+    ///
+    /// # Errors
+    /// A value that must not be sent, or that KrakenD cannot send; `target` is then to be thrown away.
+    pub fn render(
+        &self,
+        values: &impl Values,
+        target: &mut Vec<u8>,
+    ) -> Result<QueryState, TemplateError> {
+        match &self.kind {
+            Kind::Constant { target: constant, query } => {
+                target.extend_from_slice(constant);
+                Ok(*query)
+            },
+            Kind::Broken(fault) => Err(TemplateError::Unparsable {
+                target: self.shown.as_bytes().into(),
+                fault: *fault,
+            }),
+            Kind::Pieces { path, encode_path, query } => {
+                let pieces = Pieces { path, query: query.as_deref() };
+                pieces.check(values)?;
+                pieces.write_path(values, *encode_path, target)?;
+                Ok(pieces.write_query(values, target))
+            },
+        }
+    }
+}
