@@ -1,1 +1,3 @@
 //! What refuses a request early and cheaply, in KrakenD's order.
+
+pub mod client_ip;
