@@ -200,14 +200,14 @@ impl Document {
 impl Data {
     /// `null`: what the body `null` decodes to.
     #[must_use]
-    pub const fn null() -> Self {
-        Self { documents: SmallVec::new_const(), root: None, verbatim: None }
+    pub fn null() -> Self {
+        Self { documents: SmallVec::new(), root: None, verbatim: None }
     }
 
     /// `{}`: what a `no-op` backend contributes.
     #[must_use]
-    pub const fn empty() -> Self {
-        Self { documents: SmallVec::new_const(), root: Some(Vec::new()), verbatim: None }
+    pub fn empty() -> Self {
+        Self { documents: SmallVec::new(), root: Some(Vec::new()), verbatim: None }
     }
 
     /// One field whose value is the whole of `json`, written as it is: canonical, or of an order
