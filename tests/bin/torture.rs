@@ -1,0 +1,132 @@
+//! `baton-torture`: reloads a gateway under every kind of client that a reload can hurt, and settles the
+//! accounts. The same clients measure Baton, nginx and HAProxy.
+
+#![expect(clippy::print_stdout, reason = "what a person asked for")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::{Load, Plan, Report, System, Upstream, report, run};
+use clap::{Parser, ValueEnum};
+
+/// Reload a gateway under load and count what clients suffer.
+///
+/// Every request has a number; the backend counts each number, and its answer says which generation of
+/// the configuration made the call. No client retries. "Stale" is a request whose first byte was sent
+/// after the reload command had returned, answered by an older configuration.
+///
+/// The bars of the project, each 1,000 reloads:
+///   baton-torture --reloads 1000
+///   baton-torture --reloads 1000 --delay-ms 5
+///   baton-torture --reloads 100 --endpoints 1000 --idle 1000 --uploads 0 --pipelined 0 --every-ms 1000
+/// The table of peers (Debian packages nginx-light and haproxy):
+///   baton-torture --gateway baton,nginx,haproxy,haproxy-idle-close --reloads 20 --every-ms 320
+#[derive(Debug, Parser)]
+#[command(name = "baton-torture", verbatim_doc_comment)]
+struct Options {
+    /// Which gateways, one after the other.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "baton")]
+    gateway: Vec<Gateway>,
+    /// How many reloads, each with a changed configuration.
+    #[arg(long, default_value_t = 100)]
+    reloads: u64,
+    /// From the begin of a reload to the begin of the next, at least.
+    #[arg(long, default_value_t = 20)]
+    every_ms: u64,
+    /// Delay between client and gateway, each way.
+    #[arg(long, default_value_t = 0)]
+    delay_ms: u64,
+    /// Clients that keep a connection and ask again and again.
+    #[arg(long, default_value_t = Load::default().keep_alive)]
+    keep_alive: usize,
+    /// Clients that connect anew for each request.
+    #[arg(long, default_value_t = Load::default().fresh)]
+    fresh: usize,
+    /// Clients that send five requests in one stream, cut at a random byte.
+    #[arg(long, default_value_t = Load::default().pipelined)]
+    pipelined: usize,
+    /// Clients that upload for up to a second.
+    #[arg(long, default_value_t = Load::default().uploads)]
+    uploads: usize,
+    /// Clients that send half a head and wait for up to a second.
+    #[arg(long, default_value_t = Load::default().half_heads)]
+    half_heads: usize,
+    /// Connections that are silent from their first request to the end.
+    #[arg(long, default_value_t = 0)]
+    idle: usize,
+    /// Mean time between the requests of a client.
+    #[arg(long, default_value_t = 50)]
+    think_ms: u64,
+    /// How long to measure before the first reload.
+    #[arg(long, default_value_t = 2_000)]
+    steady_ms: u64,
+    /// Endpoints of Baton's configuration besides those that are used.
+    #[arg(long, default_value_t = 0)]
+    endpoints: usize,
+    /// Same seed, same clients.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print a line each second.
+    #[arg(long)]
+    live: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Gateway {
+    Baton,
+    Nginx,
+    Haproxy,
+    HaproxyIdleClose,
+}
+
+impl Options {
+    fn plan(&self) -> Plan {
+        Plan {
+            load: Load {
+                keep_alive: self.keep_alive,
+                fresh: self.fresh,
+                pipelined: self.pipelined,
+                uploads: self.uploads,
+                half_heads: self.half_heads,
+                idle: self.idle,
+                think: Duration::from_millis(self.think_ms),
+                steady: Duration::from_millis(self.steady_ms),
+                seed: self.seed,
+            },
+            reloads: self.reloads,
+            every: Duration::from_millis(self.every_ms),
+            delay: Duration::from_millis(self.delay_ms),
+            live: self.live,
+        }
+    }
+}
+
+fn measure(gateway: Gateway, options: &Options) -> Report {
+    let upstream = Upstream::start();
+    let peer = |kind| -> Box<dyn System> { Box::new(Peer::start(kind, upstream.address())) };
+    let mut system: Box<dyn System> = match gateway {
+        Gateway::Baton => Box::new(BatonSystem::start(upstream.address(), options.endpoints)),
+        Gateway::Nginx => peer(PeerKind::Nginx),
+        Gateway::Haproxy => peer(PeerKind::Haproxy),
+        Gateway::HaproxyIdleClose => peer(PeerKind::HaproxyIdleClose),
+    };
+    run(system.as_mut(), &upstream, &options.plan())
+}
+
+/// Fails when Baton, if it was measured, did anything that it promises never to do.
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let mut reports = Vec::new();
+    let mut kept = true;
+    for gateway in &options.gateway {
+        let report = measure(*gateway, &options);
+        println!("{report}");
+        kept &= *gateway != Gateway::Baton || report.is_clean();
+        reports.push(report);
+    }
+    if reports.len() > 1 {
+        println!("{}", report::table(&reports));
+    }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,1 @@
+//! Backends named for how they behave.

@@ -1,0 +1,1 @@
+//! What the real KrakenD answered, as data, and the player of it.

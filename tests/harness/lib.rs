@@ -1,0 +1,28 @@
+//! The harness of Baton's end-to-end tests: real processes, raw clients, backends named for how they
+//! behave, and ledgers that know what must have happened.
+//!
+//! The map: [`baton`] starts and watches a gateway · [`client`] speaks raw HTTP/1.1 · [`backend`] answers
+//! it · [`torture`] loads a gateway while it reloads and settles the accounts · [`golden`] plays what the
+//! real KrakenD answered · [`until`], [`port`], [`process`], [`net`] are what they stand on.
+//! Nothing here knows Baton from the inside: the executable is found, not linked.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a harness stops a test with a message by panicking"
+)]
+
+pub mod baton;
+pub mod golden;
+pub mod torture;
+pub mod client;
+pub mod backend;
+pub mod net;
+pub mod process;
+pub mod port;
+pub mod until;
+
+mod folder;
+
+pub use baton::Baton;
+pub use until::{pause, until, until_some};

@@ -1,0 +1,117 @@
+//! What `/proc` says about processes: which live, how many descriptors, how much memory.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// One process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's id.
+    pub parent: u32,
+    /// `R`, `S`, `T` (stopped), `Z` (zombie) …
+    pub state: char,
+}
+
+/// Every process of the machine that may be seen.
+pub fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(read)
+        .collect()
+}
+
+/// One process; `None`: it does not exist.
+pub fn read(pid: u32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name stands in parentheses and may hold anything, so the fields begin after the last one.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    Some(Process { pid, parent, state })
+}
+
+/// Children of `pid`, zombies too.
+pub fn children(pid: u32) -> Vec<Process> {
+    all().into_iter().filter(|process| process.parent == pid).collect()
+}
+
+/// Every process that was started with `marker` (`NAME=value`) in its environment.
+pub fn marked(marker: &str) -> Vec<Process> {
+    all()
+        .into_iter()
+        .filter(|process| {
+            fs::read(format!("/proc/{}/environ", process.pid)).is_ok_and(|environment| {
+                environment.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes())
+            })
+        })
+        .collect()
+}
+
+/// How many descriptors `pid` has open.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Where the descriptors of `pid` lead, sorted: what a failed count prints.
+pub fn descriptor_targets(pid: u32) -> Vec<String> {
+    let mut targets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .map(|entries| {
+            entries
+                .flatten()
+                .filter_map(|entry| fs::read_link(entry.path()).ok())
+                .map(|target| target.display().to_string())
+                .collect()
+        })
+        .unwrap_or_default();
+    targets.sort();
+    targets
+}
+
+/// Resident memory of `pid` in KiB, without pages shared with files.
+pub fn rss_kib(pid: u32) -> u64 {
+    field(pid, "RssAnon").unwrap_or(0)
+}
+
+/// Resident memory of `pid` in KiB, all of it.
+pub fn rss_all_kib(pid: u32) -> u64 {
+    field(pid, "VmRSS").unwrap_or(0)
+}
+
+fn field(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// CPU time of `pid` so far, user and system, in milliseconds.
+pub fn cpu_ms(pid: u32) -> u64 {
+    const TICK_MS: u64 = 10; // USER_HZ is 100 on every Linux
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return 0 };
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return 0 };
+    let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+    ticks * TICK_MS
+}
+
+/// Sends a signal; a process that is gone already is no fault.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    kill(pid, signal).unwrap_or_default();
+}
+
+/// Whether `pid` lives, zombies not counted.
+pub fn lives(pid: u32) -> bool {
+    read(pid).is_some_and(|process| process.state != 'Z')
+}
+
+/// Whether a path is a socket or file that exists.
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

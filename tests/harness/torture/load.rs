@@ -1,0 +1,54 @@
+//! Who asks: how many clients of which kind.
+
+use std::time::Duration;
+
+/// The clients of one run; all of them at once.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Keep one connection and ask again after a while; a quarter of the heads comes in two pieces.
+    pub keep_alive: usize,
+    /// A new connection for each request.
+    pub fresh: usize,
+    /// Five requests in one stream, cut at a random byte; the second is slow.
+    pub pipelined: usize,
+    /// Bodies that take up to a second, by length or in chunks.
+    pub uploads: usize,
+    /// Half a head, then up to a second of nothing, then the rest.
+    pub half_heads: usize,
+    /// Ask once, are silent while everything happens, and ask once more at the end.
+    pub idle: usize,
+    /// Mean time between the requests of one client.
+    pub think: Duration,
+    /// How long to measure before the first reload.
+    pub steady: Duration,
+    /// Same seed, same decisions of each client.
+    pub seed: u64,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            keep_alive: 200,
+            fresh: 10,
+            pipelined: 20,
+            uploads: 20,
+            half_heads: 20,
+            idle: 0,
+            think: Duration::from_millis(50),
+            steady: Duration::from_secs(2),
+            seed: 1,
+        }
+    }
+}
+
+impl Load {
+    /// All clients.
+    pub fn all(&self) -> usize {
+        self.lasting() + self.fresh
+    }
+
+    /// Those that keep their connection.
+    pub fn lasting(&self) -> usize {
+        self.keep_alive + self.pipelined + self.uploads + self.half_heads + self.idle
+    }
+}

@@ -1,0 +1,177 @@
+//! The backend of the torture: it counts every request by its number and says in its answer which
+//! configuration made the call.
+//!
+//! The configuration of generation N calls `/g/N/KIND/NUMBER`; the answer repeats both, so a client knows
+//! which generation answered and whether the answer is its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::tally::{Fate, Fault, Tally};
+use crate::net::{Background, adopt, listen};
+
+/// A running backend.
+#[derive(Debug)]
+pub struct Upstream {
+    address: SocketAddr,
+    seen: Arc<Mutex<BTreeMap<u64, u32>>>,
+    _running: Background,
+}
+
+impl Upstream {
+    /// Starts it.
+    pub fn start() -> Self {
+        let (listener, address) = listen();
+        let seen = Arc::new(Mutex::new(BTreeMap::new()));
+        let counts = Arc::clone(&seen);
+        let running = Background::run(move || async move {
+            let listener = adopt(listener);
+            loop {
+                if let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, Arc::clone(&counts)));
+                }
+            }
+        });
+        Self { address, seen, _running: running }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Compares what was seen here with what the clients were told.
+    pub(super) fn settle(&self, tally: &Tally) {
+        let seen = self.seen.lock().unwrap();
+        for (number, fate) in (0_u64..).zip(tally.fates()) {
+            match (seen.get(&number).copied().unwrap_or(0), fate) {
+                (0, Fate::Answered) => tally.fault(Fault::Unseen, &format!("request {number}")),
+                (0 | 1, _) => {},
+                (times, _) => {
+                    tally.fault(Fault::Twice, &format!("request {number} came {times} times"));
+                },
+            }
+        }
+    }
+}
+
+/// What the answer to request `number` looks like after its first line.
+pub(super) fn padding(number: u64) -> String {
+    let length = usize::try_from(number.wrapping_mul(2_654_435_761) % 2_048).unwrap();
+    let letters = "abcdefghijklmnopqrstuvwxyz";
+    let skip = usize::try_from(number % 26).unwrap();
+    letters.chars().cycle().skip(skip).take(length).collect()
+}
+
+/// The sum that stands for a body.
+pub(super) fn sum(body: &[u8]) -> u64 {
+    body.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// How long the slow kind takes.
+fn slowness(number: u64) -> Duration {
+    Duration::from_millis(20 + number.wrapping_mul(7_919) % 180)
+}
+
+async fn serve(mut stream: TcpStream, seen: Arc<Mutex<BTreeMap<u64, u32>>>) {
+    drop(stream.set_nodelay(true));
+    let mut buffer = Vec::new();
+    while let Some(request) = read(&mut stream, &mut buffer).await {
+        *seen.lock().unwrap().entry(request.number).or_insert(0) += 1;
+        if request.slow {
+            tokio::time::sleep(slowness(request.number)).await;
+        }
+        if stream.write_all(&answer(&request)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(request: &Request) -> Vec<u8> {
+    let Request { generation, number, body, .. } = request;
+    let (length, sum) = (body.len(), sum(body));
+    let text = format!("{generation} {number} {length} {sum}\n{}", padding(*number));
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
+    if number % 3 == 0 {
+        let size = text.len();
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n{text}\r\n0\r\n\r\n")
+            .into_bytes()
+    } else {
+        format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).into_bytes()
+    }
+}
+
+struct Request {
+    generation: u64,
+    number: u64,
+    slow: bool,
+    body: Vec<u8>,
+}
+
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
+    let head = take_until(stream, buffer, b"\r\n\r\n").await?;
+    let text = String::from_utf8(head).ok()?.to_ascii_lowercase();
+    let mut lines = text.split("\r\n");
+    let target = lines.next()?.split(' ').nth(1)?.to_owned();
+    let mut path = target.split('/').skip(2);
+    let generation = path.next()?.parse().ok()?;
+    let slow = path.next()? == "slow";
+    let number = path.next()?.parse().ok()?;
+    let mut body = Vec::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        match (name, value.trim()) {
+            ("content-length", digits) => {
+                let length: usize = digits.parse().ok()?;
+                body = take(stream, buffer, length).await?;
+            },
+            ("transfer-encoding", "chunked") => body = chunks(stream, buffer).await?,
+            _ => {},
+        }
+    }
+    Some(Request { generation, number, slow, body })
+}
+
+async fn chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = String::from_utf8(take_until(stream, buffer, b"\r\n").await?).ok()?;
+        let size = usize::from_str_radix(line.trim(), 16).ok()?;
+        body.extend(take(stream, buffer, size).await?);
+        take_until(stream, buffer, b"\r\n").await?;
+        if size == 0 {
+            return Some(body);
+        }
+    }
+}
+
+async fn take_until(stream: &mut TcpStream, buffer: &mut Vec<u8>, end: &[u8]) -> Option<Vec<u8>> {
+    loop {
+        if let Some(at) = buffer.windows(end.len()).position(|window| window == end) {
+            let rest = buffer.split_off(at + end.len());
+            return Some(std::mem::replace(buffer, rest));
+        }
+        fill(stream, buffer).await?;
+    }
+}
+
+async fn take(stream: &mut TcpStream, buffer: &mut Vec<u8>, count: usize) -> Option<Vec<u8>> {
+    while buffer.len() < count {
+        fill(stream, buffer).await?;
+    }
+    let rest = buffer.split_off(count);
+    Some(std::mem::replace(buffer, rest))
+}
+
+async fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+    match stream.read_buf(buffer).await {
+        Ok(count) if count > 0 => Some(()),
+        _ => None,
+    }
+}
