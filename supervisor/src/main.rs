@@ -1,12 +1,16 @@
 //! `baton`: the executable. Picks the role from its arguments: a command, or a worker.
 
 pub mod cli;
+pub mod instance;
 pub mod trigger;
 pub mod snapshot;
 pub mod generation;
 pub mod listener;
 pub mod reload;
 pub mod supervise;
+pub mod admin;
+#[cfg(test)]
+mod testing;
 
 use std::process::ExitCode;
 

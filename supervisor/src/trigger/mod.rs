@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::reload::report::{Report, Status};
@@ -47,7 +48,8 @@ pub enum Cause {
 }
 
 /// What the caller of a reload waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wait {
     /// Until every later request is answered by the new generation.
     #[default]
