@@ -9,6 +9,10 @@ mod refusal;
 pub mod output;
 
 mod check;
+mod target;
+mod reload;
+mod status;
+mod stop;
 mod version;
 
 use std::process::ExitCode;
@@ -30,10 +34,11 @@ pub fn main() -> ExitCode {
         Err(error) => return refusal::answer(&error),
     };
     match command {
-        Command::Run(_) | Command::Reload(_) | Command::Status(_) | Command::Stop(_) => {
-            ExitCode::from(EXIT_FAILED)
-        },
+        Command::Run(_) => ExitCode::from(EXIT_FAILED),
         Command::Check(args) => check::run(&args),
+        Command::Reload(args) => reload::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Stop(args) => stop::run(&args),
         Command::Version(_) => version::run(),
         Command::Worker(_) => baton_worker::run(),
     }

@@ -1,5 +1,8 @@
 //! What makes the supervisor act: signals, saved files, callers. All become one [`Command`] queue.
 
+pub mod signal;
+pub mod watch;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
