@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod instance;
+pub mod systemd;
 pub mod trigger;
 pub mod snapshot;
 pub mod generation;
