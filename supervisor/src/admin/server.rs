@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::geteuid;
-use tokio::io::AsyncReadExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -151,6 +150,8 @@ async fn say(stream: &mut UnixStream, response: &Response) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
     use crate::admin::Client;
     use crate::testing::{Folder, in_runtime};
@@ -198,7 +199,7 @@ mod tests {
         in_runtime(async {
             let (path, mut commands) = start(&folder);
             let mut caller = UnixStream::connect(&path).await.unwrap();
-            tokio::io::AsyncWriteExt::write_all(&mut caller, b"GET / HTTP/1.1\r\n").await.unwrap();
+            caller.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
             let mut text = String::new();
             caller.read_to_string(&mut text).await.unwrap();
             assert!(text.contains(r#""is":"error""#), "{text}");

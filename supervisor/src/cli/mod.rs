@@ -8,6 +8,7 @@ mod duration;
 mod refusal;
 pub mod output;
 
+mod run;
 mod check;
 mod target;
 mod reload;
@@ -34,7 +35,7 @@ pub fn main() -> ExitCode {
         Err(error) => return refusal::answer(&error),
     };
     match command {
-        Command::Run(_) => ExitCode::from(EXIT_FAILED),
+        Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),

@@ -146,9 +146,9 @@ mod tests {
     }
 
     fn notice(line: u32, key: &str, text: &str) -> Notice {
-        let pointer = key.strip_prefix('/').map_or_else(JsonPointer::root, |key| {
-            JsonPointer::root().key(key)
-        });
+        let pointer = key
+            .strip_prefix('/')
+            .map_or_else(JsonPointer::root, |key| JsonPointer::root().key(key));
         Notice { file: "krakend.json".to_owned(), line, pointer, text: text.to_owned() }
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::places::{Places, private_folder, with_path};
 use super::{CONFIG, Key, LOCK, SOCKET};
@@ -14,16 +14,10 @@ use super::{CONFIG, Key, LOCK, SOCKET};
 /// How long a predecessor may take to leave.
 const RETRY_FOR: Duration = Duration::from_millis(2500);
 const RETRY_EVERY: Duration = Duration::from_millis(50);
-
-/// An instance that belongs to this process.
-#[derive(Debug)]
-pub struct Instance {
-    control: PathBuf,
-    lock_path: PathBuf,
-    lock: Option<File>,
-    /// Removed at the end, if it is empty then.
-    folder: Option<PathBuf>,
-}
+/// What crashed so long ago is tidied up; what is younger may just be starting.
+const STALE_AFTER: Duration = Duration::from_secs(60);
+/// Neighbours that one start looks at.
+const SWEPT_MAX: usize = 1000;
 
 /// Why there is no instance.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +37,13 @@ pub enum ClaimError {
     Unusable(#[source] io::Error),
 }
 
+/// An instance that belongs to this process.
+#[derive(Debug)]
+pub struct Instance {
+    files: Files,
+    lock: Option<File>,
+}
+
 /// Takes the instance of the configuration at `config` (lexical absolute), or the one whose
 /// control socket is `control`. Waits at most 2.5 s for a predecessor that is leaving.
 ///
@@ -53,128 +54,152 @@ pub async fn claim(
     config: &Path,
     control: Option<&Path>,
 ) -> Result<Instance, ClaimError> {
-    let mut instance = match control {
-        Some(control) => Instance::at(control.to_owned()),
-        None => Instance::in_folder(&folder(places, config)?),
-    };
     let mut tick = tokio::time::interval(RETRY_EVERY);
-    let tries = RETRY_FOR.as_millis() / RETRY_EVERY.as_millis();
-    for _ in 0..tries {
+    let mut holder = None;
+    for _ in 0..RETRY_FOR.as_millis() / RETRY_EVERY.as_millis() {
         tick.tick().await;
-        match instance.try_lock() {
-            Ok(Locked::Yes) => {
+        let files = match control {
+            Some(control) => Files::at(control.to_owned()),
+            None => Files::of_config(places, config).map_err(ClaimError::Unusable)?,
+        };
+        match files.lock() {
+            Ok(Some(lock)) => {
+                let instance = Instance { files, lock: Some(lock) };
                 instance.describe(config);
+                instance.files.sweep_neighbours();
                 return Ok(instance);
             },
-            Ok(Locked::No) => {},
-            Err(error) => {
-                return Err(ClaimError::Unusable(with_path(&error, &instance.lock_path)));
-            },
+            Ok(None) => holder = files.holder(),
+            // Somebody who tidies up has just removed the folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && control.is_none() => {},
+            Err(error) => return Err(ClaimError::Unusable(with_path(&error, &files.lock))),
         }
     }
-    Err(ClaimError::Taken { pid: instance.holder() })
-}
-
-fn folder(places: &Places, config: &Path) -> Result<PathBuf, ClaimError> {
-    let key = Key::of(config);
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for place in places.runtime() {
-        match private_folder(&place.join(&key), places.user) {
-            Ok(folder) => return Ok(folder),
-            Err(error) => last = with_path(&error, &place.join(&key)),
-        }
-    }
-    Err(ClaimError::Unusable(last))
-}
-
-enum Locked {
-    Yes,
-    No,
+    Err(ClaimError::Taken { pid: holder })
 }
 
 impl Instance {
-    fn in_folder(folder: &Path) -> Self {
-        Self {
-            control: folder.join(SOCKET),
-            lock_path: folder.join(LOCK),
-            lock: None,
-            folder: Some(folder.to_owned()),
-        }
-    }
-
-    fn at(control: PathBuf) -> Self {
-        let mut lock_path = control.clone().into_os_string();
-        lock_path.push(".lock");
-        Self { control, lock_path: lock_path.into(), lock: None, folder: None }
-    }
-
     /// Where the control socket belongs.
     #[must_use]
     pub fn control(&self) -> &Path {
-        &self.control
-    }
-
-    fn try_lock(&mut self) -> io::Result<Locked> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&self.lock_path)?;
-        match file.try_lock() {
-            Ok(()) => {},
-            Err(TryLockError::WouldBlock) => return Ok(Locked::No),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        // A predecessor may have removed the file between our opening and our locking it: then
-        // this lock is on a file that nobody else will find.
-        let Ok(there) = fs::metadata(&self.lock_path) else { return Ok(Locked::No) };
-        if there.ino() != file.metadata()?.ino() {
-            return Ok(Locked::No);
-        }
-        self.lock = Some(file);
-        Ok(Locked::Yes)
-    }
-
-    /// Leaves the process id and the configuration's path for whoever looks. Comfort only.
-    fn describe(&mut self, config: &Path) {
-        if let Some(lock) = &mut self.lock {
-            let pid = std::process::id().to_string();
-            let _comfort = lock
-                .set_len(0)
-                .and_then(|()| lock.rewind())
-                .and_then(|()| lock.write_all(pid.as_bytes()));
-        }
-        if let Some(folder) = &self.folder {
-            let _comfort = fs::write(folder.join(CONFIG), config.as_os_str().as_bytes());
-        }
-    }
-
-    fn holder(&self) -> Option<u32> {
-        let mut text = String::new();
-        let file = File::open(&self.lock_path).ok()?;
-        file.take(16).read_to_string(&mut text).ok()?;
-        text.trim().parse().ok()
+        &self.files.control
     }
 
     /// Lets a successor start: this process accepts no more connections and only drains.
     pub fn release(&mut self) {
         self.lock = None;
     }
+
+    /// Leaves the process id and the configuration's path for whoever looks. Comfort only.
+    fn describe(&self, config: &Path) {
+        if let Some(mut lock) = self.lock.as_ref() {
+            let pid = std::process::id().to_string();
+            let _comfort = lock
+                .set_len(0)
+                .and_then(|()| lock.rewind())
+                .and_then(|()| lock.write_all(pid.as_bytes()));
+        }
+        if let Some(folder) = &self.files.folder {
+            let _comfort = fs::write(folder.join(CONFIG), config.as_os_str().as_bytes());
+        }
+    }
 }
 
 impl Drop for Instance {
     /// Tidies up, unless a successor has the place already.
     fn drop(&mut self) {
-        if self.lock.is_none() && !matches!(self.try_lock(), Ok(Locked::Yes)) {
-            return;
+        let lock = self.lock.take().or_else(|| self.files.lock().ok().flatten());
+        if let Some(lock) = lock {
+            self.files.remove(lock);
         }
-        let mut files = vec![self.control.clone()];
-        files.extend(self.folder.as_ref().map(|folder| folder.join(CONFIG)));
-        // The lock goes last, while it is still held.
-        files.push(self.lock_path.clone());
-        for file in files {
+    }
+}
+
+/// The names of an instance's files.
+#[derive(Debug)]
+struct Files {
+    control: PathBuf,
+    lock: PathBuf,
+    /// The folder that is the instance's own; none with `--control`.
+    folder: Option<PathBuf>,
+}
+
+impl Files {
+    fn of_config(places: &Places, config: &Path) -> io::Result<Self> {
+        let key = Key::of(config);
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for place in places.runtime() {
+            match private_folder(&place.join(&key), places.user) {
+                Ok(folder) => return Ok(Self::within(folder)),
+                Err(error) => last = with_path(&error, &place.join(&key)),
+            }
+        }
+        Err(last)
+    }
+
+    fn within(folder: PathBuf) -> Self {
+        let (control, lock) = (folder.join(SOCKET), folder.join(LOCK));
+        Self { control, lock, folder: Some(folder) }
+    }
+
+    fn at(control: PathBuf) -> Self {
+        let mut lock = control.clone().into_os_string();
+        lock.push(".lock");
+        Self { control, lock: lock.into(), folder: None }
+    }
+
+    /// Takes the lock; `None` when somebody else has it.
+    fn lock(&self) -> io::Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&self.lock)?;
+        match file.try_lock() {
+            Ok(()) => {},
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // A predecessor may have removed the file between our opening and our locking it: then
+        // this lock is on a file that nobody else will find.
+        let there = fs::metadata(&self.lock);
+        let same =
+            there.is_ok_and(|there| file.metadata().is_ok_and(|own| own.ino() == there.ino()));
+        Ok(same.then_some(file))
+    }
+
+    fn holder(&self) -> Option<u32> {
+        let mut text = String::new();
+        File::open(&self.lock).ok()?.take(16).read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Removes everything; the lock is held until nothing is left.
+    fn remove(&self, lock: File) {
+        let config = self.folder.as_ref().map(|folder| folder.join(CONFIG));
+        for file in [Some(&self.control), config.as_ref(), Some(&self.lock)].into_iter().flatten() {
             let _gone_already = fs::remove_file(file);
         }
         if let Some(folder) = &self.folder {
             let _not_empty = fs::remove_dir(folder);
+        }
+        drop(lock);
+    }
+
+    /// Removes what killed instances left behind: those whose lock nobody holds.
+    fn sweep_neighbours(&self) {
+        let Some(folder) = &self.folder else { return };
+        let Some(Ok(neighbours)) = folder.parent().map(fs::read_dir) else { return };
+        for neighbour in neighbours.flatten().take(SWEPT_MAX) {
+            let neighbour = neighbour.path();
+            let old = |time: SystemTime| time.elapsed().is_ok_and(|age| age > STALE_AFTER);
+            let stale = fs::symlink_metadata(neighbour.join(LOCK))
+                .and_then(|lock| lock.modified())
+                .is_ok_and(old);
+            if stale && neighbour != *folder {
+                let files = Self::within(neighbour);
+                if let Ok(Some(lock)) = files.lock() {
+                    files.remove(lock);
+                }
+            }
         }
     }
 }
@@ -239,6 +264,27 @@ mod tests {
             fs::write(instance.control(), "").unwrap();
         });
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_killed_ones_left_is_swept_and_what_runs_or_starts_is_not() {
+        let folder = Folder::new();
+        in_runtime(async {
+            let places = places(&folder);
+            let path = |name: &str| folder.path().join(name);
+            let running = claim(&places, Path::new("/a.json"), None).await.unwrap();
+            for name in ["dead", "starting"] {
+                fs::create_dir(path(name)).unwrap();
+                File::create(path(name).join(LOCK)).unwrap();
+            }
+            for old in [path("dead").join(LOCK), running.files.lock.clone()] {
+                let before = SystemTime::now() - 2 * STALE_AFTER;
+                File::open(old).unwrap().set_modified(before).unwrap();
+            }
+            let _second = claim(&places, Path::new("/b.json"), None).await.unwrap();
+            assert!(!path("dead").exists());
+            assert!(path("starting").exists() && running.files.lock.exists());
+        });
     }
 
     #[test]

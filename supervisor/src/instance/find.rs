@@ -161,7 +161,8 @@ async fn search(places: &Places) -> Search {
             match connect_within(&place, &control, places.user).await {
                 Ok(stream) => {
                     let config = fs::read(folder.join(CONFIG)).ok();
-                    let config = config.map(|bytes| PathBuf::from(std::ffi::OsString::from_vec(bytes)));
+                    let config =
+                        config.map(|bytes| PathBuf::from(std::ffi::OsString::from_vec(bytes)));
                     found.running.push(Running { config, control, stream });
                 },
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

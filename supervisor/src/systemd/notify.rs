@@ -34,7 +34,8 @@ impl Notifier {
     /// # Errors
     /// When there is such a name and nobody behind it.
     pub fn from_environment() -> io::Result<Self> {
-        std::env::var_os("NOTIFY_SOCKET").map_or_else(|| Ok(Self::default()), |name| Self::to(&name))
+        std::env::var_os("NOTIFY_SOCKET")
+            .map_or_else(|| Ok(Self::default()), |name| Self::to(&name))
     }
 
     /// To the socket with this name; `@` begins an abstract one.

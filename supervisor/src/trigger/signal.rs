@@ -35,7 +35,11 @@ impl Signals {
     /// # Errors
     /// When the kernel gives no descriptors.
     pub fn catch() -> io::Result<Self> {
-        Ok(Self { hangup: caught(SIGHUP)?, terminate: caught(SIGTERM)?, interrupt: caught(SIGINT)? })
+        Ok(Self {
+            hangup: caught(SIGHUP)?,
+            terminate: caught(SIGTERM)?,
+            interrupt: caught(SIGINT)?,
+        })
     }
 
     /// Turns signals into commands until the supervisor takes no more.

@@ -77,7 +77,8 @@ impl<W: Fn(String)> Work<W> {
             match self.eye.wait(!blind.is_empty()) {
                 Wake::Follow { sources: next, since } => {
                     let new = |path: &PathBuf| !sources.contains(path);
-                    let fresh: Vec<PathBuf> = next.iter().filter(|path| new(path)).cloned().collect();
+                    let fresh: Vec<PathBuf> =
+                        next.iter().filter(|path| new(path)).cloned().collect();
                     sources = next;
                     blind = self.arm(&sources, &blind);
                     signature = plan::signature(&sources);
