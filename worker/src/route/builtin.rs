@@ -181,6 +181,9 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use crate::message::ResponseBody;
+    use crate::route::tests::head;
+
     use super::*;
 
     fn at(seconds: u64, nanos: u32, start_nanos: u64) -> String {
@@ -203,6 +206,39 @@ mod tests {
         );
         assert_eq!(at(951_782_400, 0, 0), "2000-02-29 00:00:00 +0000 UTC m=+0.000000000");
         assert_eq!(at(4_107_542_400, 0, 0), "2100-03-01 00:00:00 +0000 UTC m=+0.000000000");
+    }
+
+    #[track_caller]
+    fn body(response: Response) -> String {
+        match response.body {
+            ResponseBody::Full(body) => String::from_utf8(body.to_vec()).unwrap(),
+            ResponseBody::Stream(_) => panic!("a stream"),
+        }
+    }
+
+    #[test]
+    fn health_and_debug_say_what_krakend_says() {
+        let now = GoTime { since_epoch: Duration::ZERO, since_start: Duration::ZERO };
+        assert_eq!(
+            body(health(now)),
+            r#"{"agents":{},"now":"1970-01-01 00:00:00 +0000 UTC m=+0.000000000","status":"ok"}"#
+        );
+        let response = debug();
+        assert_eq!(response.headers.get(CONTENT_TYPE), Some(&JSON));
+        assert_eq!(body(response), r#"{"message":"pong"}"#);
+    }
+
+    #[test]
+    fn echo_shows_the_request_as_krakend_does() {
+        let fields = [("X-A", "2"), ("connection", "close"), ("x-a", "3"), ("trailer", "x")];
+        let asked = head("GET /__echo/a?x=1&a=2", &fields);
+        assert_eq!(
+            body(echo(&asked, b"")),
+            r#"{"req_uri":"/__echo/a?x=1\u0026a=2","req_uri_details":{"fragment":"","host":"gw.test","path":"/__echo/a","query":"a=2\u0026x=1","user":""},"req_method":"GET","req_querystring":{"a":["2"],"x":["1"]},"req_body":"","req_headers":{"Connection":["close"],"X-A":["2","3"]}}"#
+        );
+        let bytes = body(echo(&head("POST /__echo/%41%22", &[]), b"\xFFhello"));
+        assert!(bytes.contains(r#""path":"/__echo/A\"","query":"","user":""}"#), "{bytes}");
+        assert!(bytes.contains(r#""req_querystring":{},"req_body":"\ufffdhello""#), "{bytes}");
     }
 
     #[test]

@@ -157,3 +157,113 @@ fn ascii_only(target: &[u8]) -> Vec<u8> {
 fn value(bytes: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("/"))
 }
+
+#[cfg(test)]
+mod tests {
+    use baton_shared::config::node::Value;
+
+    use crate::message::ResponseBody;
+    use crate::route::BadEscape;
+    use crate::route::percent;
+
+    use super::*;
+
+    /// Status, fields and body as text.
+    fn shown(response: Response) -> String {
+        let mut lines: Vec<String> = String::from_utf8(response.lines.to_vec())
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        for (name, value) in &response.headers {
+            lines.push(format!("{name}: {}", value.to_str().unwrap()));
+        }
+        let ResponseBody::Full(body) = response.body else {
+            panic!("a stream");
+        };
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        format!("{} [{}] {body}", response.status.as_u16(), lines.join(", "))
+    }
+
+    #[track_caller]
+    fn check(flags: &RouterFlags, method: &Method, miss: &Miss, expected: &str) {
+        assert_eq!(shown(MissPages::new(flags, "2.13.8").answer(method, miss)), expected);
+    }
+
+    fn redirect(status: StatusCode, target: &str) -> Miss {
+        Miss::Redirect(Redirect { status, target: target.as_bytes().into() })
+    }
+
+    fn bad_escape(text: &[u8]) -> BadEscape {
+        percent::decode(text).unwrap_err()
+    }
+
+    #[test]
+    fn pages_are_krakends_byte_for_byte() {
+        let flags = RouterFlags::default();
+        let rest = "X-Krakend: Version 2.13.8, X-Krakend-Completed: false";
+        check(
+            &flags,
+            &Method::GET,
+            &Miss::NotFound,
+            &format!("404 [Content-Type: text/plain, {rest}] 404 page not found"),
+        );
+        check(
+            &flags,
+            &Method::PUT,
+            &Miss::MethodNotAllowed { allow: "GET, POST".to_owned() },
+            &format!(
+                "405 [Content-Type: text/plain, {rest}, allow: GET, POST] 405 method not allowed"
+            ),
+        );
+        check(&flags, &Method::OPTIONS, &Miss::ServerOptions, "200 [] ");
+        let options = MissPages::new(&flags, "2.13.8").auto_options("GET, POST");
+        assert_eq!(shown(options), "200 [X-Krakend: Version 2.13.8, allow: GET, POST] ");
+    }
+
+    #[test]
+    fn error_bodies_and_a_hidden_version_replace_text_and_number() {
+        let text = |text: &str| Node { line: 1, value: Value::String(text.to_owned()) };
+        let flags = RouterFlags {
+            hide_version_header: true,
+            error_body_404: Some(text("<none>")),
+            ..RouterFlags::default()
+        };
+        let lines = "Content-Type: application/json; charset=utf-8, X-Krakend: Version undefined, \
+                     X-Krakend-Completed: false";
+        check(
+            &flags,
+            &Method::GET,
+            &Miss::NotFound,
+            &format!("404 [{lines}] \"\\u003cnone\\u003e\""),
+        );
+    }
+
+    #[test]
+    fn only_get_gets_the_link_of_a_redirect() {
+        let flags = RouterFlags::default();
+        check(
+            &flags,
+            &Method::GET,
+            &redirect(StatusCode::MOVED_PERMANENTLY, "/a?x=<\u{e9}>&\"'"),
+            "301 [location: /a?x=<%c3%a9>&\"', content-type: text/html; charset=utf-8] \
+             <a href=\"/a?x=&lt;\u{e9}&gt;&amp;&#34;&#39;\">Moved Permanently</a>.\n\n",
+        );
+        let temporary = redirect(StatusCode::TEMPORARY_REDIRECT, "/a");
+        check(&flags, &Method::POST, &temporary, "307 [location: /a] ");
+    }
+
+    #[test]
+    fn refusals_say_only_what_krakend_says() {
+        let flags = RouterFlags::default();
+        for (refusal, text) in [
+            (Refusal::Backslash, "400 Bad Request"),
+            (Refusal::BadEscape(bad_escape(b"%zz")), "400 Bad Request"),
+            (Refusal::EncodedParam, "error: encoded url params"),
+            (Refusal::BadParamEscape(bad_escape(b"%b")), "error: invalid URL escape \"%b\""),
+        ] {
+            let expected = format!("400 [content-type: text/plain; charset=utf-8] {text}");
+            check(&flags, &Method::GET, &Miss::Refused(refusal), &expected);
+        }
+    }
+}

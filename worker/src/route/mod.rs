@@ -296,4 +296,4 @@ fn redirect_to(asked: &Asked<'_>, path: &[u8]) -> Redirect {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -130,11 +130,6 @@ impl<'p> Walk<'_, 'p> {
 }
 
 impl Tree {
-    /// Whether a route ends with this node, whose text is a slash.
-    fn is_slash_route(&self, node: Node) -> bool {
-        self.prefix(node) == b"/" && node.leaf.is_some()
-    }
-
     fn folded(&self, at: NodeId, path: &[u8], mut found: Vec<u8>) -> Option<Vec<u8>> {
         let node = self.node(at);
         let prefix = self.prefix(node);

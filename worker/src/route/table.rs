@@ -9,7 +9,7 @@ use http::Method;
 
 use baton_shared::config::model::ServiceConfig;
 
-use super::{Route, RouteError, Router, RouterFlags};
+use super::{Route, RouteError, RouteName, Router, RouterFlags};
 
 /// What a route leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,19 @@ pub fn endpoint_method(method: &str) -> Option<Method> {
     ENDPOINT_METHODS.into_iter().find(|known| known.as_str() == method)
 }
 
+/// A route that cannot be registered, and which entries of `endpoints` it is about. `None` stands for
+/// an endpoint of KrakenD's own, or for one made by `auto_options`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct Collision {
+    /// The refused endpoint.
+    pub endpoint: Option<usize>,
+    /// The earlier endpoint that it collides with.
+    pub other: Option<usize>,
+    /// What is wrong.
+    pub error: RouteError,
+}
+
 /// Builds the router of a service.
 ///
 /// # Errors
@@ -59,37 +72,66 @@ pub fn endpoint_method(method: &str) -> Option<Method> {
 pub fn build(
     config: &ServiceConfig,
     flags: &RouterFlags,
-) -> Result<Router<Target>, Vec<RouteError>> {
-    let mut routes = built_in(config, flags);
+) -> Result<Router<Target>, Vec<Collision>> {
+    let endpoints =
+        config.endpoints.iter().map(|one| (one.method.as_str(), one.route.as_str())).enumerate();
+    let mut own = Vec::new();
+    if config.debug_endpoint {
+        own.push(("/__debug/*param", Target::Debug));
+    }
+    if config.echo_endpoint {
+        own.push(("/__echo/*param", Target::Echo));
+    }
+    build_from(endpoints, own, flags)
+}
+
+fn build_from<'c>(
+    endpoints: impl IntoIterator<Item = (usize, (&'c str, &'c str))>,
+    own: Vec<(&'static str, Target)>,
+    flags: &RouterFlags,
+) -> Result<Router<Target>, Vec<Collision>> {
+    let mut routes = built_in(own, flags);
     let mut catalog: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
-    for (index, endpoint) in config.endpoints.iter().enumerate() {
-        let Some(method) = endpoint_method(&endpoint.method) else {
+    for (index, (method, path)) in endpoints {
+        let Some(method) = endpoint_method(method) else {
             continue;
         };
-        catalog.entry(&endpoint.route).or_default().push(method.clone());
-        routes.push(Route { method, path: endpoint.route.clone(), value: Target::Endpoint(index) });
+        catalog.entry(path).or_default().push(method.clone());
+        routes.push(Route { method, path: path.to_owned(), value: Target::Endpoint(index) });
     }
     if flags.auto_options {
         routes.extend(catalog.into_iter().map(|(path, methods)| auto_options(path, methods)));
     }
-    Router::build(routes, flags.rules())
+    let places: Vec<Option<usize>> = routes.iter().map(|route| route.value.endpoint()).collect();
+    Router::build(routes, flags.rules()).map_err(|errors| {
+        let place = |name: &RouteName| places.get(name.id.index()).copied().flatten();
+        let collision = |error: RouteError| Collision {
+            endpoint: place(&error.route),
+            other: error.other.as_ref().and_then(place),
+            error,
+        };
+        errors.into_iter().map(collision).collect()
+    })
 }
 
-fn built_in(config: &ServiceConfig, flags: &RouterFlags) -> Vec<Route<Target>> {
+impl Target {
+    const fn endpoint(&self) -> Option<usize> {
+        match self {
+            Self::Endpoint(index) => Some(*index),
+            Self::Health | Self::Debug | Self::Echo | Self::AutoOptions { .. } => None,
+        }
+    }
+}
+
+fn built_in(own: Vec<(&'static str, Target)>, flags: &RouterFlags) -> Vec<Route<Target>> {
     let mut routes = Vec::new();
     if !flags.disable_health {
         let path = flags.health_path.clone();
         routes.push(Route { method: Method::GET, path, value: Target::Health });
     }
-    let all = |path: &'static str, value: Target| {
-        let route = move |method| Route { method, path: path.to_owned(), value: value.clone() };
-        ALL_METHODS.into_iter().map(route)
-    };
-    if config.debug_endpoint {
-        routes.extend(all("/__debug/*param", Target::Debug));
-    }
-    if config.echo_endpoint {
-        routes.extend(all("/__echo/*param", Target::Echo));
+    for (path, value) in own {
+        let route = |method| Route { method, path: path.to_owned(), value: value.clone() };
+        routes.extend(ALL_METHODS.into_iter().map(route));
     }
     routes
 }
@@ -99,4 +141,94 @@ fn auto_options(path: &str, mut methods: Vec<Method>) -> Route<Target> {
     let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
     let value = Target::AutoOptions { allow: names.join(", ") };
     Route { method: Method::OPTIONS, path: path.to_owned(), value }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::{Asked, Miss};
+
+    use super::*;
+
+    type Endpoints<'c> = [(&'c str, &'c str)];
+
+    fn table(
+        endpoints: &Endpoints<'_>,
+        own: Vec<(&'static str, Target)>,
+        flags: &RouterFlags,
+    ) -> Result<Router<Target>, Vec<Collision>> {
+        build_from(endpoints.iter().copied().enumerate(), own, flags)
+    }
+
+    fn find(router: &Router<Target>, method: &Method, path: &str) -> Result<Target, Miss> {
+        let asked = Asked { method, path: path.as_bytes(), query: None, forwarded_prefix: None };
+        router.find(&asked).map(|found| found.value.clone())
+    }
+
+    fn not_allowed(allow: &str) -> Result<Target, Miss> {
+        Err(Miss::MethodNotAllowed { allow: allow.to_owned() })
+    }
+
+    #[test]
+    fn the_debug_endpoint_fixes_the_order_of_methods_in_allow() {
+        let own = vec![("/__debug/*param", Target::Debug), ("/__echo/*param", Target::Echo)];
+        let endpoints = [("DELETE", "/a"), ("POST", "/a"), ("GET", "/a")];
+        let router = table(&endpoints, own, &RouterFlags::default()).unwrap();
+        assert_eq!(find(&router, &Method::PUT, "/a"), not_allowed("GET, POST, DELETE"));
+        assert_eq!(find(&router, &Method::TRACE, "/__debug/x"), Ok(Target::Debug));
+        assert_eq!(find(&router, &Method::CONNECT, "/__echo/"), Ok(Target::Echo));
+        assert_eq!(find(&router, &Method::GET, "/__health"), Ok(Target::Health));
+        assert_eq!(find(&router, &Method::POST, "/a"), Ok(Target::Endpoint(1)));
+    }
+
+    #[test]
+    fn auto_options_answers_registered_paths_and_joins_allow_at_its_end() {
+        let flags = RouterFlags { auto_options: true, ..RouterFlags::default() };
+        let endpoints = [("POST", "/a"), ("GET", "/a"), ("DELETE", "/b/:x")];
+        let router = table(&endpoints, Vec::new(), &flags).unwrap();
+        let allow = |allow: &str| Ok(Target::AutoOptions { allow: allow.to_owned() });
+        assert_eq!(find(&router, &Method::OPTIONS, "/a"), allow("GET, POST"));
+        assert_eq!(find(&router, &Method::OPTIONS, "/b/1"), allow("DELETE"));
+        assert_eq!(find(&router, &Method::OPTIONS, "/c"), Err(Miss::NotFound));
+        assert_eq!(find(&router, &Method::PUT, "/a"), not_allowed("GET, POST, OPTIONS"));
+    }
+
+    #[test]
+    fn health_moves_or_vanishes() {
+        let moved = RouterFlags { health_path: "hc".to_owned(), ..RouterFlags::default() };
+        let router = table(&[], Vec::new(), &moved).unwrap();
+        assert_eq!(find(&router, &Method::GET, "/hc"), Ok(Target::Health));
+        assert_eq!(find(&router, &Method::GET, "/__health"), Err(Miss::NotFound));
+        let off = RouterFlags { disable_health: true, ..RouterFlags::default() };
+        let router = table(&[("POST", "/a")], Vec::new(), &off).unwrap();
+        assert_eq!(find(&router, &Method::GET, "/__health"), Err(Miss::NotFound));
+        assert_eq!(find(&router, &Method::GET, "/a"), not_allowed("POST"));
+    }
+
+    #[test]
+    fn a_service_without_any_route_says_not_found() {
+        let off = RouterFlags { disable_health: true, ..RouterFlags::default() };
+        let router = table(&[], Vec::new(), &off).unwrap();
+        assert_eq!(find(&router, &Method::GET, "/"), Err(Miss::NotFound));
+    }
+
+    #[test]
+    fn methods_that_krakend_does_not_register_are_left_out() {
+        let router = table(&[("HEAD", "/a"), ("GET", "/b")], Vec::new(), &RouterFlags::default());
+        let router = router.unwrap();
+        assert_eq!(find(&router, &Method::HEAD, "/a"), Err(Miss::NotFound));
+        assert_eq!(find(&router, &Method::GET, "/b"), Ok(Target::Endpoint(1)));
+    }
+
+    #[test]
+    fn a_collision_knows_both_entries_of_the_file() {
+        let endpoints = [("GET", "/x"), ("GET", "/a/:x"), ("GET", "/a/:y"), ("GET", "/hc")];
+        let flags = RouterFlags { health_path: "/hc".to_owned(), ..RouterFlags::default() };
+        let collisions = table(&endpoints, Vec::new(), &flags).unwrap_err();
+        let places: Vec<_> = collisions.iter().map(|one| (one.endpoint, one.other)).collect();
+        assert_eq!(places, [(Some(2), Some(1)), (Some(3), None)]);
+        assert_eq!(
+            collisions[1].to_string(),
+            "`GET /hc`: the same method and path are registered twice: collides with `GET /hc`"
+        );
+    }
 }

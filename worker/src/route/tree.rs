@@ -80,6 +80,7 @@ impl Tree {
             if let Some((at, from)) = next {
                 match self.text_step(path, at, from, spans, &mut retries) {
                     Step::Found(route) => return Some(route),
+                    Step::OtherSlash => return None,
                     Step::On(at, from) => {
                         next = Some((at, from));
                         continue;
@@ -92,7 +93,7 @@ impl Tree {
             match self.wild_step(path, retry.wild, retry.from, spans) {
                 Step::Found(route) => return Some(route),
                 Step::On(at, from) => next = Some((at, from)),
-                Step::DeadEnd => next = None,
+                Step::DeadEnd | Step::OtherSlash => next = None,
             }
         }
     }
@@ -107,15 +108,20 @@ impl Tree {
         retries: &mut SmallVec<[Retry; 8]>,
     ) -> Step {
         let node = self.node(at);
-        let Some(rest) = path.get(from..).and_then(|rest| rest.strip_prefix(self.prefix(node)))
-        else {
-            return Step::DeadEnd;
+        let prefix = self.prefix(node);
+        let left = path.get(from..).unwrap_or_default();
+        let Some(rest) = left.strip_prefix(prefix) else {
+            let with_slash = node.leaf.is_some() && prefix.strip_suffix(b"/") == Some(left);
+            return if with_slash { Step::OtherSlash } else { Step::DeadEnd };
         };
         let from = path.len() - rest.len();
         let Some(&first) = rest.first() else {
             return node.leaf.map_or(Step::DeadEnd, Step::Found);
         };
         if let Some(child) = self.child(node, first) {
+            if rest == b"/" && node.leaf.is_some() && !self.is_slash_route(self.node(child)) {
+                return Step::OtherSlash;
+            }
             if let Some(wild) = node.wild {
                 retries.push(Retry { wild, from, spans: spans.len() });
             }
@@ -127,6 +133,7 @@ impl Tree {
         }
         match node.wild {
             Some(wild) => self.wild_step(path, wild, from, spans),
+            None if rest == b"/" && node.leaf.is_some() => Step::OtherSlash,
             None => Step::DeadEnd,
         }
     }
@@ -171,6 +178,11 @@ impl Tree {
         u32::try_from(at).ok().map(|at| NodeId(node.first_child + at))
     }
 
+    /// Whether a route ends with this node, whose text is a slash.
+    pub(super) fn is_slash_route(&self, node: Node) -> bool {
+        self.prefix(node) == b"/" && node.leaf.is_some()
+    }
+
     /// The only child of a placeholder.
     pub(super) fn after_wild(&self, wild: NodeId) -> Option<NodeId> {
         self.child(self.node(wild), b'/')
@@ -179,6 +191,8 @@ impl Tree {
 
 enum Step {
     Found(RouteId),
+    /// Text matches but for the final slash: that is a redirect, even if placeholders would match.
+    OtherSlash,
     /// Go on with this node at this byte of the path.
     On(NodeId, usize),
     DeadEnd,
