@@ -84,7 +84,7 @@ impl Text {
     fn of_query(text: &str) -> Self {
         let mut valid = Vec::with_capacity(text.len());
         for byte in text.bytes() {
-            if byte.is_ascii_graphic() {
+            if byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>') {
                 valid.push(byte);
             } else {
                 percent::escape_query_value(&[byte], &mut valid);
@@ -177,4 +177,47 @@ fn next_name(text: &str) -> Option<(&str, &str, &str)> {
         let (name, left) = open.strip_prefix('{')?.split_once('}')?;
         is_name(name).then_some((before, name, left))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn sources(pattern: &str, route: &str, expected: &[Source]) {
+        let names = params::names(route);
+        let found: Vec<Source> = cut(pattern)
+            .filter_map(|token| match token {
+                Token::Name(name) => Some(placeholder(name, &names, false).source),
+                Token::Text(_) => None,
+            })
+            .collect();
+        assert_eq!(found, expected, "{pattern} for {route}");
+    }
+
+    #[test]
+    fn a_placeholder_knows_where_its_value_comes_from() {
+        let claim = |name: &str| Source::Claim(name.into());
+        let answer = |backend, field: &str| Source::Answer { backend, field: field.into() };
+        sources("/{id}/{JWT.http://c/x.y}", "/a/:id", &[Source::Param(0), claim("http://c/x.y")]);
+        sources("/{resp0_a.b}/{resp12__c}", "/a", &[answer(0, "a.b"), answer(12, "_c")]);
+        sources("/{resp0}/{resp_x}/{x}", "/a/:x.json", &[const { Source::Unknown }; 3]);
+        // KrakenD names a parameter by its first letter in upper case; of two, the last counts.
+        sources("/{a}/{A}", "/:a/:b/:A", &[Source::Param(2), Source::Param(2)]);
+        sources("/{x}", "/:x/:x", &[Source::Param(1)]);
+        sources("/{a b}/{}/{{x}}", "/:x", &[Source::Param(0)]);
+    }
+
+    #[test]
+    fn cutting_a_pattern_loses_nothing() {
+        for pattern in ["", "{", "}", "{}", "{x", "a{x}b{y}{z}", "{a b}{c}", "\u{e9}{x}\u{e9}"] {
+            let joined: String = cut(pattern)
+                .map(|token| match token {
+                    Token::Text(text) => text.to_owned(),
+                    Token::Name(name) => format!("{{{name}}}"),
+                })
+                .collect();
+            assert_eq!(joined, pattern);
+        }
+    }
 }

@@ -174,3 +174,6 @@ impl Template {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,10 @@ impl Pieces<'_> {
                 let target = self.as_krakend_joins(values);
                 return Err(TemplateError::Unparsable { target, fault: Fault::ControlByte });
             }
-            if value.split(|byte| *byte == b'/').any(|segment| matches!(segment, b"." | b"..")) {
+            if value
+                .split(|byte| matches!(byte, b'/' | b'\\'))
+                .any(|segment| matches!(segment, b"." | b".."))
+            {
                 return Err(TemplateError::DotSegment);
             }
         }
