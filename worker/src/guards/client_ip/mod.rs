@@ -5,13 +5,17 @@
 //! KrakenD (gin): believes `X-Forwarded-For`, then `X-Real-IP`, of every peer unless `trusted_proxies`
 //! names whom to believe; reads a list from its right end up to the first address that is not trusted.
 
+mod network;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
 use crate::message::{Head, Peer};
 use crate::route::RouterFlags;
+
+use network::Network;
 
 /// Whom to believe, and which fields: compiled from the `router` namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +103,11 @@ impl ClientIp {
     /// Whether any peer can claim any address: worth a warning.
     #[must_use]
     pub fn believes_everybody(&self) -> bool {
-        self.app_engine || matches!(self.rule, Rule::Forwarded { trusted: Trusted::Everybody, .. })
+        let trusts_all = match &self.rule {
+            Rule::PeerOnly => false,
+            Rule::Forwarded { trusted, .. } => trusted.contains_all_of_a_family(),
+        };
+        self.app_engine || trusts_all
     }
 
     /// The client's address.
@@ -139,6 +147,14 @@ impl Trusted {
         (Self::Networks(networks.into()), None)
     }
 
+    /// Whether `0.0.0.0/0` or `::/0` is in it.
+    fn contains_all_of_a_family(&self) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Networks(networks) => networks.iter().any(|network| network.is_everything()),
+        }
+    }
+
     fn contains(&self, ip: IpAddr) -> bool {
         match self {
             Self::Everybody => true,
@@ -174,56 +190,116 @@ fn parse(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
-/// A network: its first bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Network {
-    V4 { bits: u32, mask: u32 },
-    V6 { bits: u128, mask: u128 },
-}
+#[cfg(test)]
+mod tests {
+    use crate::route::tests::head;
 
-impl Network {
-    /// `10.0.0.0/8`, `10.1.2.3`, `fd00::/8`; an IPv4 network in IPv6 form is an IPv4 network.
-    fn parse(entry: &str) -> Option<Self> {
-        let Some((address, len)) = entry.split_once('/') else {
-            return Some(match parse(entry)? {
-                IpAddr::V4(ip) => Self::V4 { bits: ip.to_bits(), mask: u32::MAX },
-                IpAddr::V6(ip) => Self::V6 { bits: ip.to_bits(), mask: u128::MAX },
-            });
-        };
-        let digits = !len.is_empty() && len.bytes().all(|byte| byte.is_ascii_digit());
-        let len: u32 = if digits { len.parse().ok()? } else { return None };
-        match address.parse::<IpAddr>().ok()? {
-            IpAddr::V4(ip) => Self::v4(ip.to_bits(), len),
-            IpAddr::V6(ip) => Self::v6(ip, len),
-        }
+    use super::*;
+
+    fn flags(trusted: &[&str]) -> RouterFlags {
+        let trusted_proxies = trusted.iter().map(|entry| (*entry).to_owned()).collect();
+        RouterFlags { trusted_proxies, ..RouterFlags::default() }
     }
 
-    fn v4(bits: u32, len: u32) -> Option<Self> {
-        let mask = match len {
-            0 => 0,
-            1..=32 => u32::MAX << (32 - len),
-            _ => return None,
+    #[track_caller]
+    fn check(rule: &ClientIp, peer: &str, fields: &[(&str, &str)], expected: &str) {
+        let peer = Peer {
+            socket: "192.0.2.99:1".parse().unwrap(),
+            asserted: peer.parse().unwrap(),
+            local: "192.0.2.1:80".parse().unwrap(),
         };
-        Some(Self::V4 { bits: bits & mask, mask })
+        let head = head("GET /", fields);
+        assert_eq!(rule.find(&head, &peer).to_string(), expected, "{fields:?} from {peer:?}");
     }
 
-    fn v6(ip: Ipv6Addr, len: u32) -> Option<Self> {
-        if let (Some(mapped), 96..=128) = (ip.to_ipv4_mapped(), len) {
-            return Self::v4(mapped.to_bits(), len - 96);
-        }
-        let mask = match len {
-            0 => 0,
-            1..=128 => u128::MAX << (128 - len),
-            _ => return None,
-        };
-        Some(Self::V6 { bits: ip.to_bits() & mask, mask })
+    fn compiled(flags: &RouterFlags) -> ClientIp {
+        let (rule, bad) = ClientIp::compile(flags, true);
+        assert_eq!(bad, None);
+        rule
     }
 
-    fn contains(self, ip: IpAddr) -> bool {
-        match (self, ip) {
-            (Self::V4 { bits, mask }, IpAddr::V4(ip)) => ip.to_bits() & mask == bits,
-            (Self::V6 { bits, mask }, IpAddr::V6(ip)) => ip.to_bits() & mask == bits,
-            (Self::V4 { .. }, IpAddr::V6(_)) | (Self::V6 { .. }, IpAddr::V4(_)) => false,
+    #[test]
+    fn by_default_everybodys_word_is_believed_as_krakend_does() {
+        let rule = compiled(&flags(&[]));
+        assert!(rule.believes_everybody());
+        for (fields, expected) in [
+            ([].as_slice(), "127.0.0.1"),
+            (&[("X-Forwarded-For", "1.2.3.4, 5.6.7.8")], "1.2.3.4"),
+            (&[("x-forwarded-for", "1.2.3.4"), ("X-Forwarded-For", "5.6.7.8")], "1.2.3.4"),
+            (&[("X-Real-IP", "4.4.4.4")], "4.4.4.4"),
+            (&[("X-Forwarded-For", "2001:DB8::1")], "2001:DB8::1"),
+            (&[("X-Forwarded-For", "junk")], "127.0.0.1"),
+            (&[("X-Forwarded-For", "junk"), ("X-Real-IP", "4.4.4.4")], "4.4.4.4"),
+            (&[("X-Forwarded-For", "1.1.1.1:80")], "127.0.0.1"),
+            (&[("X-Forwarded-For", "1.1.1.1,")], "127.0.0.1"),
+            (&[("X-Forwarded-For", "")], "127.0.0.1"),
+            (&[("X-Forwarded-For", "bad, 1.1.1.1")], "127.0.0.1"),
+            (&[("X-Forwarded-For", "01.1.1.1")], "127.0.0.1"),
+            (&[("X-Forwarded-For", "fe80::1%eth0")], "127.0.0.1"),
+            (&[("Forwarded", "for=1.1.1.1")], "127.0.0.1"),
+        ] {
+            check(&rule, "127.0.0.1", fields, expected);
         }
+        check(&rule, "::ffff:10.0.0.1", &[], "10.0.0.1");
+    }
+
+    #[test]
+    fn with_trusted_proxies_the_first_untrusted_hop_from_the_right_is_the_client() {
+        let rule =
+            compiled(&flags(&["10.0.0.0/8", "fd00::/8", "::ffff:172.16.0.0/108", "9.9.9.9"]));
+        assert!(!rule.believes_everybody());
+        let hops = [("X-Forwarded-For", "6.6.6.6, 5.5.5.5, 10.1.1.1, 9.9.9.9")];
+        check(&rule, "10.0.0.1", &hops, "5.5.5.5");
+        check(&rule, "::ffff:10.0.0.1", &hops, "5.5.5.5");
+        check(&rule, "fd12::1", &hops, "5.5.5.5");
+        check(&rule, "172.31.0.1", &hops, "5.5.5.5");
+        check(&rule, "172.32.0.1", &hops, "172.32.0.1");
+        check(&rule, "11.0.0.1", &hops, "11.0.0.1");
+        check(&rule, "fe80::1", &hops, "fe80::1");
+        check(&rule, "10.0.0.1", &[("X-Forwarded-For", "10.3.3.3, 10.2.2.2")], "10.3.3.3");
+        check(&rule, "10.0.0.1", &[("X-Forwarded-For", "bad, 5.5.5.5")], "5.5.5.5");
+        let lines = [("X-Forwarded-For", "5.5.5.5"), ("X-Forwarded-For", "10.2.2.2")];
+        check(&rule, "10.0.0.1", &lines, "5.5.5.5");
+    }
+
+    #[test]
+    fn a_faulty_trusted_proxy_and_what_follows_it_is_not_trusted() {
+        for bad in ["bad", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "fd00::/129", "::1%lo", ""] {
+            let (rule, found) = ClientIp::compile(&flags(&["9.9.9.9", bad, "10.0.0.0/8"]), true);
+            assert_eq!(found, Some(BadProxy { entry: bad.to_owned(), index: 1 }), "{bad}");
+            let forwarded = [("X-Forwarded-For", "5.5.5.5")];
+            check(&rule, "9.9.9.9", &forwarded, "5.5.5.5");
+            check(&rule, "10.0.0.1", &forwarded, "10.0.0.1");
+        }
+        assert!(!ClientIp::compile(&flags(&["bad"]), true).0.believes_everybody());
+        assert!(compiled(&flags(&["10.0.0.0/8", "0.0.0.0/0"])).believes_everybody());
+    }
+
+    #[test]
+    fn other_fields_or_none_can_be_asked_for() {
+        let custom = RouterFlags {
+            remote_ip_headers: vec!["X-Custom-Ip".to_owned()],
+            ..RouterFlags::default()
+        };
+        check(&compiled(&custom), "127.0.0.1", &[("x-custom-ip", "1.2.3.4")], "1.2.3.4");
+        check(&compiled(&custom), "127.0.0.1", &[("X-Forwarded-For", "2.2.2.2")], "127.0.0.1");
+
+        let off = RouterFlags { forwarded_by_client_ip: false, ..RouterFlags::default() };
+        check(&compiled(&off), "127.0.0.1", &[("X-Forwarded-For", "1.2.3.4")], "127.0.0.1");
+        assert!(!compiled(&off).believes_everybody());
+
+        let engine = RouterFlags { app_engine: true, ..off };
+        let field = [("X-Appengine-Remote-Addr", "9.9.9.9"), ("X-Forwarded-For", "1.2.3.4")];
+        check(&compiled(&engine), "127.0.0.1", &field, "9.9.9.9");
+        assert!(compiled(&engine).believes_everybody());
+    }
+
+    #[test]
+    fn the_peer_is_the_only_truth_when_forwarded_fields_are_not_trusted() {
+        let all = RouterFlags { app_engine: true, ..flags(&["0.0.0.0/0", "::/0"]) };
+        let (rule, _) = ClientIp::compile(&all, false);
+        assert!(!rule.believes_everybody());
+        let forged = [("X-Appengine-Remote-Addr", "9.9.9.9"), ("X-Forwarded-For", "1.2.3.4")];
+        check(&rule, "127.0.0.1", &forged, "127.0.0.1");
     }
 }
