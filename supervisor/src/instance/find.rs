@@ -90,7 +90,7 @@ fn list(configs: &[PathBuf]) -> String {
         // What a folder's file says is not ours: no control characters on the terminal.
         let config = config.to_string_lossy();
         // Writing to a String cannot fail.
-        let _written = write!(text, "\n  baton … -c {}", escape(&config));
+        let _written = write!(text, "\n  -c {}", escape(&config));
     }
     text
 }

@@ -50,12 +50,15 @@ impl Places {
         all
     }
 
-    /// Folders in which a command looks: also those that others than this user fill.
+    /// Folders in which a command looks: also that of system services, and the user's own where the
+    /// environment does not name it (`cron`, `sudo`).
     pub(super) fn searched(&self) -> Vec<PathBuf> {
         let mut all = self.runtime();
-        let system = PathBuf::from("/run/baton");
-        if !all.contains(&system) {
-            all.push(system);
+        let session = PathBuf::from(format!("/run/user/{}/baton", self.user));
+        for place in [PathBuf::from("/run/baton"), session] {
+            if !all.contains(&place) {
+                all.push(place);
+            }
         }
         all
     }
@@ -166,6 +169,9 @@ mod tests {
         let root = ["/run/baton", "/run/user/7/baton", "/tmp/baton-0"].map(PathBuf::from);
         assert_eq!(places(0).runtime(), root);
         assert!(places(7).searched().contains(&PathBuf::from("/run/baton")));
+        let mut bare = places(8);
+        bare.xdg_runtime_dir = None;
+        assert!(bare.searched().contains(&PathBuf::from("/run/user/8/baton")));
     }
 
     #[test]

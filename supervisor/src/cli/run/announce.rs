@@ -1,5 +1,7 @@
 //! What the supervisor tells, as log lines. Pure but for [`start`].
 
+use std::net::SocketAddr;
+
 use baton_shared::control::message::Notice as ConfigNotice;
 use baton_shared::log::{self, Level};
 use baton_shared::words::{BATON_VERSION, KRAKEND_VERSION};
@@ -19,12 +21,15 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
-/// KrakenD's first lines.
-pub(super) fn start() {
+/// KrakenD's first lines; some wait for the last of them before they send requests.
+pub(super) fn start(addresses: &[SocketAddr]) {
     let versions = format!("Starting Baton v{BATON_VERSION} (as KrakenD v{KRAKEND_VERSION})");
     log::info("", versions);
     if let Ok(folder) = std::env::current_dir() {
         log::info("", format!("Working directory is {}", folder.display()));
+    }
+    for address in addresses {
+        log::info("SERVICE: Gin", format!("Listening on port: {}", address.port()));
     }
 }
 

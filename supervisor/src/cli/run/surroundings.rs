@@ -56,8 +56,8 @@ impl Surroundings {
     pub(super) fn hear(&self, notice: &Notice) {
         let state = &mut *self.state.borrow_mut();
         match notice {
-            Notice::Ready { .. } => {
-                announce::start();
+            Notice::Ready { addresses, .. } => {
+                announce::start(addresses);
                 for text in mem::take(&mut state.later) {
                     log::warning(announce::TAG, text);
                 }
