@@ -40,7 +40,8 @@ impl GoDuration {
         while !rest.is_empty() {
             let part;
             (part, rest) = one_part(rest)?;
-            nanos = nanos.checked_add(part).filter(|n| *n <= 1 << 63).ok_or(DurationError::Invalid)?;
+            nanos =
+                nanos.checked_add(part).filter(|n| *n <= 1 << 63).ok_or(DurationError::Invalid)?;
         }
         // One more fits below zero than above.
         match i64::try_from(nanos) {

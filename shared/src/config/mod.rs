@@ -1,8 +1,28 @@
 //! KrakenD's configuration: read with positions, decoded with KrakenD's weak typing, defaulted.
+//!
+//! `bytes → read → environment → decode → init → ServiceConfig`. Two voices for one problem: KrakenD's
+//! text, which scripts compare, and a [`finding::Finding`] that says where, what, and what would be
+//! right.
 
 pub mod node;
+pub mod number;
+pub mod read;
+pub mod environment;
+mod decode;
+mod init;
+mod header;
+mod host;
+pub mod placeholder;
+pub mod namespace;
 pub mod source;
 pub mod duration;
-pub mod model;
 mod baton;
 mod tls;
+pub mod model;
+pub mod finding;
+pub mod nearest;
+mod load;
+
+pub use environment::Environment;
+pub use finding::{Finding, Problem};
+pub use load::{Loaded, Refusal, Sources, load, open};

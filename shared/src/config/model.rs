@@ -36,6 +36,7 @@ pub struct Namespace {
 
 /// The root of the file.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct ServiceConfig {
     /// The file that all this comes from: gives every pointer its line.
     pub source: Source,

@@ -4,7 +4,8 @@
 /// name, the more letters may be wrong (at most a third of them, at most four).
 #[must_use]
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let found: Vec<char> = found.chars().take(LENGTH_MAX + 1).flat_map(char::to_lowercase).collect();
+    let found: Vec<char> =
+        found.chars().take(LENGTH_MAX + 1).flat_map(char::to_lowercase).collect();
     if found.len() > LENGTH_MAX {
         return None;
     }

@@ -8,7 +8,9 @@ pub fn go_json(float: f64) -> String {
     if size != 0.0 && !(1e-6..1e21).contains(&size) && float.is_finite() {
         let text = format!("{float:e}");
         return match text.split_once('e') {
-            Some((digits, exponent)) if !exponent.starts_with('-') => format!("{digits}e+{exponent}"),
+            Some((digits, exponent)) if !exponent.starts_with('-') => {
+                format!("{digits}e+{exponent}")
+            },
             Some(_) | None => text,
         };
     }

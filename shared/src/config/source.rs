@@ -16,17 +16,29 @@ pub struct Source {
 }
 
 impl Source {
+    /// What stands at `pointer`.
+    #[must_use]
+    pub fn node(&self, pointer: &JsonPointer) -> Option<&Node> {
+        let (node, is_exact) = self.nearest_node(pointer);
+        is_exact.then_some(node)
+    }
+
     /// The line of what stands at `pointer`, or of the nearest thing around it; 0: not from the file.
     #[must_use]
     pub fn line(&self, pointer: &JsonPointer) -> u32 {
+        self.nearest_node(pointer).0.line
+    }
+
+    /// As deep into `pointer` as the document goes, and whether that is all of it.
+    fn nearest_node(&self, pointer: &JsonPointer) -> (&Node, bool) {
         let mut node = self.document.as_ref();
         for segment in pointer.as_str().split('/').skip(1) {
             let Some(inner) = step(node, &segment.replace("~1", "/").replace("~0", "~")) else {
-                break;
+                return (node, false);
             };
             node = inner;
         }
-        node.line
+        (node, true)
     }
 
     /// Something to say about what stands at `pointer`.

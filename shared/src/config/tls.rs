@@ -2,6 +2,7 @@
 
 /// `tls`: HTTPS towards clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Tls {
     /// `disabled` [false]: the whole block is off.
     pub disabled: bool,

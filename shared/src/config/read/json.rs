@@ -32,7 +32,8 @@ pub fn read(bytes: &[u8]) -> Result<Document, ReadError> {
         Value::String(_) => "string",
         Value::Array(_) => "array",
     };
-    let text = format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}");
+    let text =
+        format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}");
     Err(ReadError { text, line: root.line, at: JsonPointer::root() })
 }
 
@@ -208,8 +209,13 @@ impl<'a> Scan<'a> {
             }
             self.digits("in exponent of numeric literal")?;
         }
-        let written: String =
-            self.bytes.get(start..self.at).unwrap_or_default().iter().map(|b| char::from(*b)).collect();
+        let written: String = self
+            .bytes
+            .get(start..self.at)
+            .unwrap_or_default()
+            .iter()
+            .map(|b| char::from(*b))
+            .collect();
         let float: f64 = written.parse().unwrap_or(f64::INFINITY);
         if !float.is_finite() && self.range.is_none() {
             let text =

@@ -1,0 +1,147 @@
+//! `"@baton"`: strict where KrakenD is not. Unknown keys and odd kinds are refused, since nothing
+//! else tells of a slip here.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::kind::kind_of;
+use super::{Faults, Fields, Place};
+use crate::config::baton::{BatonBackend, BatonEndpoint, BatonService, EdgeLimits, Wait};
+use crate::config::duration::GoDuration;
+use crate::config::node::{Node, Value};
+
+/// `"@baton"` of the root.
+pub(super) fn service(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonService {
+    let Some(mut f) = block(fields, faults) else { return BatonService::default() };
+    let baton = BatonService {
+        trust_forwarded_for: one(&mut f, "trust_forwarded_for", faults, boolean),
+        drain: one(&mut f, "drain", faults, wait),
+        bake: one(&mut f, "bake", faults, duration),
+        threads: one(&mut f, "threads", faults, threads),
+        krakend_version: one(&mut f, "krakend_version", faults, version),
+        limits: limits(&mut f, faults),
+    };
+    f.finish_strictly(faults);
+    baton
+}
+
+fn limits(fields: &mut Fields<'_>, faults: &mut Faults) -> EdgeLimits {
+    let Some((node, place)) = fields.get("limits") else { return EdgeLimits::default() };
+    let Some(mut f) = Fields::of_baton(node, &place, faults) else { return EdgeLimits::default() };
+    let limits = EdgeLimits {
+        header_bytes: one(&mut f, "header_bytes", faults, size),
+        header_fields: one(&mut f, "header_fields", faults, size),
+        request_line_bytes: one(&mut f, "request_line_bytes", faults, size),
+        body_bytes: one(&mut f, "body_bytes", faults, large),
+        upload_idle: one(&mut f, "upload_idle", faults, duration),
+        head_timeout: one(&mut f, "head_timeout", faults, duration),
+        idle_timeout: one(&mut f, "idle_timeout", faults, duration),
+        chunk_extension_bytes: one(&mut f, "chunk_extension_bytes", faults, size),
+        trailer_bytes: one(&mut f, "trailer_bytes", faults, size),
+        answer_header_bytes: one(&mut f, "answer_header_bytes", faults, size),
+    };
+    f.finish_strictly(faults);
+    limits
+}
+
+/// `"@baton"` of an endpoint.
+pub(super) fn endpoint(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonEndpoint {
+    let Some(mut f) = block(fields, faults) else { return BatonEndpoint::default() };
+    let baton = BatonEndpoint { stream_timeout: one(&mut f, "stream_timeout", faults, wait) };
+    f.finish_strictly(faults);
+    baton
+}
+
+/// `"@baton"` of a backend.
+pub(super) fn backend(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonBackend {
+    if let Some(f) = block(fields, faults) {
+        f.finish_strictly(faults);
+    }
+    BatonBackend {}
+}
+
+fn block<'a>(fields: &mut Fields<'a>, faults: &mut Faults) -> Option<Fields<'a>> {
+    let (node, place) = fields.get("@baton")?;
+    Fields::of_baton(node, &place, faults)
+}
+
+/// One key: absent, right, or refused.
+fn one<T>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    faults: &mut Faults,
+    read: fn(&Node) -> Result<T, &'static str>,
+) -> Option<T> {
+    let (node, place) = fields.get(key)?;
+    match read(node) {
+        Ok(value) => Some(value),
+        Err(allowed) => refuse(node, &place, allowed, faults),
+    }
+}
+
+fn refuse<T>(node: &Node, place: &Place, allowed: &'static str, faults: &mut Faults) -> Option<T> {
+    faults.refuse(place, kind_of(node, allowed));
+    None
+}
+
+fn boolean(node: &Node) -> Result<bool, &'static str> {
+    match node.value {
+        Value::Bool(flag) => Ok(flag),
+        _ => Err("true or false"),
+    }
+}
+
+fn wait(node: &Node) -> Result<Wait, &'static str> {
+    match &node.value {
+        Value::String(text) if text == "none" => Ok(Wait::Unbounded),
+        _ => duration(node)
+            .map(Wait::AtMost)
+            .map_err(|_stricter| "a positive duration (100ms, 2s, 1h30m) or \"none\""),
+    }
+}
+
+fn duration(node: &Node) -> Result<Duration, &'static str> {
+    let parsed = match &node.value {
+        Value::String(text) => GoDuration::parse(text).ok().and_then(GoDuration::positive),
+        _ => None,
+    };
+    parsed.ok_or("a positive duration: write 100ms, 2s or 1h30m")
+}
+
+fn large(node: &Node) -> Result<u64, &'static str> {
+    let parsed = match &node.value {
+        Value::Number(digits) => digits.parse().ok().filter(|bytes| *bytes > 0),
+        _ => None,
+    };
+    parsed.ok_or("a positive whole number")
+}
+
+fn size(node: &Node) -> Result<usize, &'static str> {
+    large(node).and_then(|size| {
+        usize::try_from(size).map_err(|_too_large| "a number this machine can count")
+    })
+}
+
+fn threads(node: &Node) -> Result<NonZeroUsize, &'static str> {
+    /// As the command line.
+    const THREADS_MAX: usize = 512;
+    size(node)
+        .ok()
+        .filter(|count| *count <= THREADS_MAX)
+        .and_then(NonZeroUsize::new)
+        .ok_or("a number of threads from 1 to 512")
+}
+
+fn version(node: &Node) -> Result<String, &'static str> {
+    match &node.value {
+        // It becomes part of header fields.
+        Value::String(text)
+            if !text.is_empty()
+                && text.len() <= 100
+                && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') =>
+        {
+            Ok(text.clone())
+        },
+        _ => Err("a version in printable ASCII, such as \"2.13.8\""),
+    }
+}

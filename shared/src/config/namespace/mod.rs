@@ -1,0 +1,231 @@
+//! Every namespace that KrakenD knows, in both editions: its names, where it has an effect, what it
+//! is for, and whether Baton does it. The one place that says what is built.
+
+use super::decode::{Faults, Place};
+use super::finding::Problem;
+use super::model::{ExtraConfig, ServiceConfig};
+use super::nearest::nearest;
+use super::node::Value;
+use crate::words::JsonPointer;
+
+mod table;
+
+pub use table::{KNOWN, Known};
+
+/// Where an `extra_config` stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The root.
+    Service,
+    /// An endpoint.
+    Endpoint,
+    /// A backend, of an endpoint or an agent.
+    Backend,
+    /// An async agent.
+    Agent,
+}
+
+impl Level {
+    const fn place(self) -> &'static str {
+        match self {
+            Self::Service => "at the root",
+            Self::Endpoint => "to an endpoint",
+            Self::Backend => "to a backend",
+            Self::Agent => "to an async agent",
+        }
+    }
+}
+
+/// What a namespace is for: what leaving it out would mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It refuses requests or limits them: without it, something would be open.
+    Protects,
+    /// It changes requests or answers: without it, they would be wrong.
+    Shapes,
+    /// It tells others about what happens: without it, answers are the same.
+    Adds,
+}
+
+/// What Baton does.
+pub const BUILT: &[(Level, &str)] = &[
+    (Level::Service, "router"),
+    (Level::Endpoint, "proxy"),
+    (Level::Backend, "proxy"),
+    (Level::Backend, "backend/http"),
+];
+
+/// The keys of `proxy` that Baton does; the others are told of one by one.
+pub const BUILT_PROXY_KEYS: &[(Level, &str)] = &[];
+
+/// Keys of `proxy` that KrakenD reads, and where.
+const PROXY_KEYS: &[(Level, &str)] = &[
+    (Level::Endpoint, "combiner"),
+    (Level::Endpoint, "flatmap_filter"),
+    (Level::Endpoint, "sequential"),
+    (Level::Endpoint, "sequential_propagated_params"),
+    (Level::Endpoint, "static"),
+    (Level::Backend, "flatmap_filter"),
+    (Level::Backend, "shadow"),
+    (Level::Backend, "shadow_timeout"),
+];
+
+/// Something that the configuration asks for and Baton does not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unbuilt {
+    /// Where it stands.
+    pub at: JsonPointer,
+    /// Its short name; for a part of `proxy` with the key: `proxy/static`.
+    pub namespace: String,
+    /// What leaving it out means.
+    pub kind: Kind,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whose `extra_config` it is, by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// The root's.
+    Service,
+    /// An endpoint's.
+    Endpoint(usize),
+    /// A backend's: endpoint, backend.
+    Backend(usize, usize),
+    /// An agent's or that of one of its backends.
+    Agent(usize),
+}
+
+/// The known namespace of this name, in any of its spellings.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.short == name || known.long == Some(name))
+}
+
+/// What is asked for, has an effect in KrakenD, and is not built, in file order of its owners.
+#[must_use]
+pub fn unbuilt(config: &ServiceConfig) -> Vec<Unbuilt> {
+    let mut found = Vec::new();
+    look(&config.extra_config, Level::Service, Owner::Service, &mut found);
+    for (index, agent) in config.async_agent.iter().enumerate() {
+        look(&agent.extra_config, Level::Agent, Owner::Agent(index), &mut found);
+        for backend in &agent.backend {
+            look(&backend.extra_config, Level::Backend, Owner::Agent(index), &mut found);
+        }
+    }
+    for (index, endpoint) in config.endpoints.iter().enumerate() {
+        look(&endpoint.extra_config, Level::Endpoint, Owner::Endpoint(index), &mut found);
+        for (number, backend) in endpoint.backend.iter().enumerate() {
+            let owner = Owner::Backend(index, number);
+            look(&backend.extra_config, Level::Backend, owner, &mut found);
+        }
+    }
+    found
+}
+
+fn look(extra: &ExtraConfig, level: Level, owner: Owner, found: &mut Vec<Unbuilt>) {
+    for (name, namespace) in &extra.namespaces {
+        let Some(known) = find(name).filter(|known| known.levels.contains(&level)) else {
+            continue;
+        };
+        let mut add = |at: JsonPointer, namespace: String| {
+            found.push(Unbuilt { at, namespace, kind: known.kind, owner });
+        };
+        if !BUILT.contains(&(level, known.short)) {
+            add(namespace.at.clone(), known.short.to_owned());
+        } else if known.short == "proxy" {
+            let Value::Object(members) = &namespace.settings.value else { continue };
+            let keys = members.iter().map(|(key, _)| key.as_str());
+            for key in keys.filter(|key| PROXY_KEYS.contains(&(level, key))) {
+                if !BUILT_PROXY_KEYS.contains(&(level, key)) {
+                    add(namespace.at.key(key), format!("proxy/{key}"));
+                }
+            }
+        }
+    }
+}
+
+/// Gives every namespace its short name, and tells of those that have no effect.
+pub(super) fn normalize(config: &mut ServiceConfig, faults: &mut Faults) {
+    let source = config.source.clone();
+    let place =
+        |at: &JsonPointer| Place { name: String::new(), at: at.clone(), line: source.line(at) };
+    let mut one = |extra: &mut ExtraConfig, level| {
+        shorten(extra, |at, problem| faults.notice(&place(at), problem));
+        judge(extra, level, |at, problem| faults.notice(&place(at), problem));
+    };
+    one(&mut config.extra_config, Level::Service);
+    for agent in &mut config.async_agent {
+        one(&mut agent.extra_config, Level::Agent);
+        agent.backend.iter_mut().for_each(|backend| one(&mut backend.extra_config, Level::Backend));
+    }
+    for endpoint in &mut config.endpoints {
+        one(&mut endpoint.extra_config, Level::Endpoint);
+        endpoint.backend.iter_mut().for_each(|b| one(&mut b.extra_config, Level::Backend));
+    }
+}
+
+/// Long names become short ones; where both stand, the short one wins.
+fn shorten(extra: &mut ExtraConfig, mut tell: impl FnMut(&JsonPointer, Problem)) {
+    let long: Vec<(String, &'static str)> = extra
+        .namespaces
+        .keys()
+        .filter_map(|name| Some((name.clone(), find(name)?.short)))
+        .filter(|(name, short)| name != short)
+        .collect();
+    for (long, short) in long {
+        let Some(namespace) = extra.namespaces.remove(&long) else { continue };
+        if extra.namespaces.contains_key(short) {
+            tell(&namespace.at, Problem::BothSpellings { long, short });
+        } else {
+            extra.namespaces.insert(short.to_owned(), namespace);
+        }
+    }
+}
+
+fn judge(extra: &ExtraConfig, level: Level, mut tell: impl FnMut(&JsonPointer, Problem)) {
+    for (name, namespace) in &extra.namespaces {
+        let is_comment = name.starts_with(['@', '$', '_', '#']);
+        let problem = match find(name) {
+            Some(known) if known.levels.contains(&level) => continue,
+            Some(known) => {
+                let places: Vec<_> = known.levels.iter().map(|level| level.place()).collect();
+                let levels = places.join(" or ");
+                Problem::MisplacedNamespace { name: namespace.spelling.clone(), levels }
+            },
+            None if is_comment => continue,
+            None => match table::replacement_of_old(name) {
+                Some(replacement) => Problem::OldNamespace { name: name.clone(), replacement },
+                None => {
+                    let here = KNOWN.iter().filter(|known| known.levels.contains(&level));
+                    let nearest = nearest(name, here.map(|known| known.short));
+                    Problem::UnknownNamespace { name: name.clone(), nearest }
+                },
+            },
+        };
+        tell(&namespace.at, problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_stands_once_and_what_is_built_is_known() {
+        let mut names = HashSet::new();
+        for known in KNOWN {
+            assert!(names.insert(known.short), "{}", known.short);
+            assert!(known.long.is_none_or(|long| names.insert(long)), "{:?}", known.long);
+            assert!(!known.levels.is_empty(), "{}", known.short);
+        }
+        for (level, name) in BUILT {
+            assert!(find(name).is_some_and(|known| known.levels.contains(level)), "{name}");
+        }
+        for key in BUILT_PROXY_KEYS {
+            assert!(PROXY_KEYS.contains(key), "{key:?}");
+        }
+    }
+}
