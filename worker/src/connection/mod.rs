@@ -1,3 +1,9 @@
 //! A client's connection: bytes in, requests out, answers back.
 
+pub(crate) mod gate;
 pub mod http1;
+mod limits;
+pub(crate) mod thread;
+pub(crate) mod transport;
+
+pub use limits::EdgeLimits;

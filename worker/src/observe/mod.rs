@@ -1,1 +1,3 @@
-//! What the operator sees: access log.
+//! What the operator sees: the access log.
+
+pub(crate) mod access_log;

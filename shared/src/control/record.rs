@@ -1,0 +1,287 @@
+//! A connection on its way from one worker to another: what must travel beside the descriptor.
+//!
+//! The body of a [`Kind::Handover`](super::frame::Kind) datagram. All numbers little-endian. Unread
+//! bytes up to [`PREFIX_INLINE_MAX`] travel inline, more in a sealed memfd behind the sockets.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::frame::BODY_BYTES_MAX;
+use crate::words::{ListenerId, Monotonic};
+
+/// Connections in one datagram.
+pub const BATCH_MAX: usize = 128;
+/// Unread bytes that travel inside a record.
+pub const PREFIX_INLINE_MAX: usize = 64 * 1024 - 1024;
+/// Bytes of a record without its unread bytes.
+const FIXED_BYTES: usize = 4 + 8 + 18 + 16 + 18 + 8 + 8 + 1 + 4;
+const TAG_BATCH: u8 = 1;
+const TAG_ACK: u8 = 2;
+const TAG_REFUSED: u8 = 3;
+
+/// Everything that the next owner must know of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where it was accepted.
+    pub listener: ListenerId,
+    /// When it was accepted.
+    pub accepted: Monotonic,
+    /// The peer of the socket.
+    pub socket_peer: SocketAddr,
+    /// Whom the connection is for.
+    pub asserted_peer: IpAddr,
+    /// The address that the client reached.
+    pub local: SocketAddr,
+    /// Requests answered so far.
+    pub requests: u64,
+    /// When the wait for the next head ends; none: without bound.
+    pub deadline: Option<Monotonic>,
+    /// Where the unread bytes are.
+    pub prefix: Prefix,
+}
+
+/// Bytes that were read from the socket and not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    /// Here.
+    Inline(Vec<u8>),
+    /// In the memfd that follows the sockets of the batch; so many bytes.
+    Memfd(u32),
+}
+
+/// What two workers say to each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// Connections; one descriptor each, in order, and then one per memfd prefix.
+    Batch {
+        /// Which batch; acknowledged by number.
+        number: u64,
+        /// The connections.
+        records: Vec<Record>,
+    },
+    /// The batch is mine now: close your copies.
+    Ack {
+        /// Which batch.
+        number: u64,
+    },
+    /// A batch did not arrive whole (the receiver is short of descriptors): it stays yours.
+    Refused,
+}
+
+/// Why bytes are no handover message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed handover message")]
+pub struct Malformed;
+
+impl Handover {
+    /// The body of a datagram.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        match self {
+            Self::Batch { number, records } => {
+                out.push(TAG_BATCH);
+                out.extend_from_slice(&number.to_le_bytes());
+                let count = u16::try_from(records.len()).unwrap_or(u16::MAX);
+                out.extend_from_slice(&count.to_le_bytes());
+                for record in records {
+                    record.encode(&mut out);
+                }
+            },
+            Self::Ack { number } => {
+                out.push(TAG_ACK);
+                out.extend_from_slice(&number.to_le_bytes());
+            },
+            Self::Refused => out.push(TAG_REFUSED),
+        }
+        out
+    }
+
+    /// Total: any bytes give a message or an error.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        let mut input = Input(body);
+        let message = match input.byte()? {
+            TAG_BATCH => {
+                let number = input.u64()?;
+                let count = usize::from(u16::from_le_bytes(input.take()?));
+                if count > BATCH_MAX {
+                    return Err(Malformed);
+                }
+                let records: Result<_, _> =
+                    (0..count).map(|_| Record::decode(&mut input)).collect();
+                Self::Batch { number, records: records? }
+            },
+            TAG_ACK => Self::Ack { number: input.u64()? },
+            TAG_REFUSED => Self::Refused,
+            _ => return Err(Malformed),
+        };
+        if input.0.is_empty() { Ok(message) } else { Err(Malformed) }
+    }
+}
+
+impl Record {
+    /// Bytes of this record in a batch: a batch stays within [`BODY_BYTES_MAX`].
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        FIXED_BYTES
+            + match &self.prefix {
+                Prefix::Inline(bytes) => bytes.len(),
+                Prefix::Memfd(_) => 0,
+            }
+    }
+
+    /// Whether a batch of `bytes` so far has room for this record.
+    #[must_use]
+    pub fn fits(&self, bytes: usize) -> bool {
+        // Tag, number and count stand before the records.
+        bytes + self.encoded_bytes() + 11 <= BODY_BYTES_MAX
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.listener.0.to_le_bytes());
+        out.extend_from_slice(&self.accepted.as_nanos().to_le_bytes());
+        put_address(out, self.socket_peer);
+        out.extend_from_slice(&wide(self.asserted_peer).octets());
+        put_address(out, self.local);
+        out.extend_from_slice(&self.requests.to_le_bytes());
+        let deadline = self.deadline.map_or(u64::MAX, Monotonic::as_nanos);
+        out.extend_from_slice(&deadline.to_le_bytes());
+        match &self.prefix {
+            Prefix::Inline(bytes) => {
+                out.push(0);
+                out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes());
+                out.extend_from_slice(bytes);
+            },
+            Prefix::Memfd(bytes) => {
+                out.push(1);
+                out.extend_from_slice(&bytes.to_le_bytes());
+            },
+        }
+    }
+
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            listener: ListenerId(input.u32()?),
+            accepted: Monotonic::from_nanos(input.u64()?),
+            socket_peer: input.address()?,
+            asserted_peer: narrow(Ipv6Addr::from(input.take::<16>()?)),
+            local: input.address()?,
+            requests: input.u64()?,
+            deadline: Some(input.u64()?).filter(|&at| at != u64::MAX).map(Monotonic::from_nanos),
+            prefix: match input.byte()? {
+                0 => {
+                    let bytes = usize::try_from(input.u32()?).map_err(|_large| Malformed)?;
+                    Prefix::Inline(input.slice(bytes)?.to_vec())
+                },
+                1 => Prefix::Memfd(input.u32()?),
+                _ => return Err(Malformed),
+            },
+        })
+    }
+}
+
+/// IPv4 addresses travel mapped; a dual-stack socket shows them so as well.
+const fn wide(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}
+
+fn narrow(address: Ipv6Addr) -> IpAddr {
+    address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4)
+}
+
+fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
+    out.extend_from_slice(&wide(address.ip()).octets());
+    out.extend_from_slice(&address.port().to_le_bytes());
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn slice(&mut self, bytes: usize) -> Result<&'a [u8], Malformed> {
+        let (head, rest) = self.0.split_at_checked(bytes).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        self.slice(N)?.try_into().map_err(|_length| Malformed)
+    }
+
+    fn byte(&mut self) -> Result<u8, Malformed> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Result<u32, Malformed> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, Malformed> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn address(&mut self) -> Result<SocketAddr, Malformed> {
+        let ip = narrow(Ipv6Addr::from(self.take::<16>()?));
+        Ok(SocketAddr::new(ip, u16::from_le_bytes(self.take()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(prefix: Prefix) -> Record {
+        Record {
+            listener: ListenerId(3),
+            accepted: Monotonic::from_nanos(7),
+            socket_peer: "127.0.0.1:4000".parse().unwrap(),
+            asserted_peer: "2001:db8::1".parse().unwrap(),
+            local: "[::1]:8080".parse().unwrap(),
+            requests: 12,
+            deadline: Some(Monotonic::from_nanos(99)),
+            prefix,
+        }
+    }
+
+    fn batch() -> Handover {
+        let records = vec![
+            record(Prefix::Inline(b"GET / HT".to_vec())),
+            Record { deadline: None, ..record(Prefix::Memfd(70_000)) },
+        ];
+        Handover::Batch { number: 5, records }
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_to_itself() {
+        for message in [batch(), Handover::Ack { number: 9 }, Handover::Refused] {
+            assert_eq!(Handover::decode(&message.encode()).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn every_prefix_is_an_error_and_no_bit_flip_panics() {
+        let bytes = batch().encode();
+        for end in 0..bytes.len() {
+            assert_eq!(Handover::decode(&bytes[..end]), Err(Malformed), "prefix of {end}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let _ = Handover::decode(&flipped).is_ok();
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_record_is_known_before_it_is_written() {
+        let one = record(Prefix::Inline(vec![b'x'; 100]));
+        let mut out = Vec::new();
+        one.encode(&mut out);
+        assert_eq!(out.len(), one.encoded_bytes());
+        assert!(record(Prefix::Inline(vec![0; PREFIX_INLINE_MAX])).fits(0));
+        assert!(!one.fits(BODY_BYTES_MAX - 100));
+    }
+}

@@ -1,0 +1,370 @@
+//! HTTP/1.1 towards clients: our own loop on raw bytes.
+//!
+//! wait for a head → read it → (serve) → write the answer → again. Between two requests the read gate
+//! decides: open, the connection waits; giving, it leaves for the newer worker with what it has read.
+
+pub(crate) mod authority;
+pub(crate) mod chunked;
+pub(crate) mod date;
+pub(crate) mod framing;
+pub(crate) mod head;
+pub(crate) mod refusal;
+pub(crate) mod response;
+pub(crate) mod upload;
+pub(crate) mod wire;
+
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, StatusCode};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+pub use upload::UploadBody;
+
+use self::framing::Framing;
+use self::refusal::Refusal;
+use self::response::{Asked, Sent};
+use self::wire::{Fault, Wire};
+use super::gate::{Mode, Ticket};
+use super::thread::Thread;
+use super::transport::within;
+use crate::message::{Peer, Request, RequestBody, Response};
+use crate::serve::serve;
+
+/// Pipelined bytes that are read ahead while a request is served.
+const READ_AHEAD_BYTES: usize = 16 * 1024;
+/// How long a client may take to notice that the connection ends.
+const LINGER: Duration = Duration::from_millis(500);
+/// How long an answered request's body may still flow before the connection is closed.
+const BODY_AFTER_ANSWER: Duration = Duration::from_secs(5);
+
+/// What a connection was and is, beside its wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) listener: baton_shared::words::ListenerId,
+    pub(crate) accepted: baton_shared::words::Monotonic,
+    pub(crate) peer: Peer,
+    pub(crate) requests: u64,
+    /// When the wait for the next head ends.
+    pub(crate) deadline: Instant,
+}
+
+/// Why a connection leaves this thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// It has ended.
+    Closed,
+    /// It goes to the newer worker.
+    Given,
+}
+
+/// A connection being served.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) wire: Rc<Wire>,
+    pub(crate) facts: Facts,
+    /// How far the unread bytes were searched for the end of a head.
+    searched: usize,
+}
+
+enum Next {
+    /// A head of so many bytes is there.
+    Head(usize),
+    Refused(Refusal),
+    Left(Leave),
+}
+
+impl Connection {
+    pub(crate) const fn new(wire: Rc<Wire>, facts: Facts) -> Self {
+        Self { wire, facts, searched: 0 }
+    }
+
+    /// Serves the connection until it leaves.
+    pub(crate) async fn live(&mut self, thread: &Rc<Thread>, ticket: &Ticket) -> Leave {
+        let mut timer = pin!(sleep_until(self.facts.deadline));
+        loop {
+            let length = match self.next_head(thread, ticket, timer.as_mut()).await {
+                Next::Head(length) => length,
+                Next::Left(leave) => return leave,
+                Next::Refused(refusal) => {
+                    self.refuse(thread, refusal).await;
+                    return Leave::Closed;
+                },
+            };
+            thread.gate.set_busy(ticket, true);
+            let sent = self.exchange(thread, length).await;
+            thread.gate.set_busy(ticket, false);
+            match sent {
+                Sent::KeepAlive => {},
+                Sent::Close => {
+                    self.linger().await;
+                    return Leave::Closed;
+                },
+                Sent::Cut => {
+                    thread.cut.set(thread.cut.get() + 1);
+                    return Leave::Closed;
+                },
+            }
+            self.searched = 0;
+            self.facts.requests += 1;
+            self.facts.deadline = Instant::now() + thread.limits.idle_timeout;
+        }
+    }
+
+    /// Waits for a whole head, for the gate, or for the deadline.
+    async fn next_head(
+        &mut self,
+        thread: &Thread,
+        ticket: &Ticket,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Next {
+        timer.as_mut().reset(self.facts.deadline);
+        let mut fresh = self.wire.with_unread(|unread| unread.is_empty());
+        poll_fn(|context| {
+            loop {
+                match thread.gate.mode() {
+                    Mode::Open => {},
+                    Mode::Give => return Poll::Ready(Next::Left(Leave::Given)),
+                    Mode::End => return Poll::Ready(Next::Left(Leave::Closed)),
+                    Mode::Shut => {
+                        if thread.gate.poll_change(ticket, Mode::Shut, context).is_pending() {
+                            return Poll::Pending;
+                        }
+                        continue;
+                    },
+                }
+                match self.look_for_head(thread) {
+                    Some(next) => return Poll::Ready(next),
+                    None => match self.wire.poll_fill(context) {
+                        Poll::Ready(Ok(1..)) => {
+                            if fresh {
+                                fresh = false;
+                                self.start_head_clock(thread, timer.as_mut());
+                            }
+                        },
+                        Poll::Ready(Ok(0) | Err(_)) => {
+                            return Poll::Ready(Next::Left(Leave::Closed));
+                        },
+                        Poll::Pending => {
+                            return self.idle(thread, ticket, timer.as_mut(), context);
+                        },
+                    },
+                }
+            }
+        })
+        .await
+    }
+
+    /// A complete head, a refusal, or neither yet.
+    fn look_for_head(&mut self, thread: &Thread) -> Option<Next> {
+        let limits = &thread.limits;
+        self.wire.with_unread(|unread| {
+            if let Some(refusal) = leading_line_break(unread) {
+                return Some(Next::Refused(refusal));
+            }
+            match head::end(unread, &mut self.searched) {
+                Some(length) => Some(Next::Head(length)),
+                None if unread.len() > limits.header_bytes => {
+                    Some(Next::Refused(Refusal::HeadTooLarge))
+                },
+                None => None,
+            }
+        })
+    }
+
+    /// The first byte of a head has come: from now on it must be complete in time.
+    fn start_head_clock(&mut self, thread: &Thread, timer: Pin<&mut Sleep>) {
+        self.facts.deadline = Instant::now() + thread.limits.head_timeout;
+        // The common head is complete already; then nobody looks at the timer.
+        if self.look_for_head(thread).is_none() {
+            timer.reset(self.facts.deadline);
+        }
+    }
+
+    /// Nothing to read: waits for the deadline and the gate as well.
+    fn idle(
+        &self,
+        thread: &Thread,
+        ticket: &Ticket,
+        timer: Pin<&mut Sleep>,
+        context: &mut Context<'_>,
+    ) -> Poll<Next> {
+        self.wire.rest();
+        if timer.poll(context).is_ready() {
+            // As Go's server: too late is closed without a word.
+            return Poll::Ready(Next::Left(Leave::Closed));
+        }
+        if thread.gate.poll_change(ticket, Mode::Open, context).is_ready() {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// One request and its answer.
+    async fn exchange(&self, thread: &Rc<Thread>, length: usize) -> Sent {
+        let taken = self
+            .wire
+            .with_unread(|unread| head::take(unread, length, thread.limits.head()))
+            .and_then(|head| {
+                framing::intent(&head, thread.limits.body_bytes).map(|intent| (head, intent))
+            });
+        let (head, intent) = match taken {
+            Ok(taken) => taken,
+            Err(refusal) => {
+                self.refuse(thread, refusal).await;
+                return Sent::Cut;
+            },
+        };
+        self.wire.begin_body(intent.framing, intent.expects_continue);
+        let body = match intent.framing {
+            Framing::None => RequestBody::Empty,
+            Framing::Length(_) | Framing::Chunked => {
+                RequestBody::Upload(UploadBody::new(Rc::clone(&self.wire)))
+            },
+        };
+        let asked = Asked {
+            version: head.version,
+            head_only: head.method == Method::HEAD,
+            keep_alive: intent.keep_alive,
+        };
+        let log = thread.access.as_ref().map(|log| log.begin(&head, &self.facts.peer));
+        let request = Request { head, body, peer: self.facts.peer };
+        let Some(response) = self.answer(thread, request).await else { return Sent::Cut };
+        let status = response.status;
+        let sent = self.send(thread, asked, response).await;
+        thread.requests.set(thread.requests.get() + 1);
+        if let (Some(access), Some(entry)) = (&thread.access, log) {
+            access.end(entry, status);
+        }
+        sent
+    }
+
+    /// The answer of `serve`; `None` when the client is gone. A panic is a 500, as in KrakenD.
+    async fn answer(&self, thread: &Rc<Thread>, request: Request) -> Option<Response> {
+        let mut serving = Box::pin(serve(&thread.state, request));
+        let mut watching = true;
+        poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
+            match polled {
+                Ok(Poll::Ready(response)) => return Poll::Ready(Some(response)),
+                Ok(Poll::Pending) => {},
+                Err(_panic) => {
+                    let failed = StatusCode::INTERNAL_SERVER_ERROR;
+                    return Poll::Ready(Some(Response::new(failed, Bytes::new())));
+                },
+            }
+            while watching && self.wire.body_is_done() {
+                match self.wire.poll_fill(context) {
+                    Poll::Pending => break,
+                    // A client that said its last word still waits for the answer.
+                    Poll::Ready(Ok(0)) => watching = false,
+                    Poll::Ready(Ok(_)) => {
+                        let held = self.wire.with_unread(|unread| unread.len());
+                        watching = held < READ_AHEAD_BYTES;
+                    },
+                    Poll::Ready(Err(_)) => return Poll::Ready(None),
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Writes the answer and sees to what is left of the request's body.
+    async fn send(&self, thread: &Rc<Thread>, mut asked: Asked, response: Response) -> Sent {
+        let wire = &self.wire;
+        match wire.body_fault() {
+            Some(Fault::Malformed) => {
+                self.refuse(thread, Refusal::BAD).await;
+                return Sent::Cut;
+            },
+            Some(Fault::TooLarge) => {
+                self.refuse(thread, Refusal::BodyTooLarge).await;
+                return Sent::Cut;
+            },
+            Some(Fault::Cut) | None => {},
+        }
+        if !wire.body_is_done() && Rc::strong_count(wire) == 1 {
+            wire.skip_what_is_here();
+        }
+        asked.keep_alive &= self.may_stay(thread);
+        let mut scratch = thread.scratch.take();
+        let date = |out: &mut BytesMut| thread.put_date(out);
+        let (sent, _bytes) = response::send(wire, asked, response, date, &mut scratch).await;
+        thread.scratch.replace(scratch);
+        if sent == Sent::KeepAlive && !wire.body_is_done() {
+            return self.finish_body().await;
+        }
+        sent
+    }
+
+    /// Whether the connection can be used again, as far as is known before the answer is written.
+    fn may_stay(&self, thread: &Thread) -> bool {
+        let wire = &self.wire;
+        let body_ends = match wire.body_left() {
+            Some(left) => left <= thread.limits.drain_bytes || Rc::strong_count(wire) > 1,
+            None => Rc::strong_count(wire) > 1,
+        };
+        body_ends && !wire.owes_continue() && !wire.has_ended() && thread.gate.mode() != Mode::End
+    }
+
+    /// The answer is out before the request was in: lets the rest of the body flow, within bounds.
+    async fn finish_body(&self) -> Sent {
+        let wire = &self.wire;
+        let rest = async {
+            poll_fn(|context| wire.poll_reader_left(context)).await;
+            let mut left = wire.limits.drain_bytes;
+            while !wire.body_is_done() && left > 0 {
+                match poll_fn(|context| wire.poll_body(context)).await {
+                    Ok(wire::Part::Data(data)) => left = left.saturating_sub(data.len() as u64),
+                    Ok(wire::Part::End(_)) => {},
+                    Err(_) => return,
+                }
+            }
+        };
+        match within(BODY_AFTER_ANSWER, rest).await {
+            Ok(()) if wire.body_is_done() => Sent::KeepAlive,
+            _ => Sent::Close,
+        }
+    }
+
+    /// Tells a client that its bytes are no request, and closes.
+    async fn refuse(&self, thread: &Thread, refusal: Refusal) {
+        let answer = thread.date.with(|date| refusal.answer(date));
+        thread.refused.set(thread.refused.get() + 1);
+        if response::write_all(&self.wire, &mut [IoSlice::new(&answer)]).await.is_ok() {
+            self.linger().await;
+        }
+    }
+
+    /// Says goodbye and throws away what still comes, so that the last answer is not lost to a
+    /// reset (RFC 9112 §9.6).
+    async fn linger(&self) {
+        self.wire.transport.end_writing();
+        let mut left = self.wire.limits.drain_bytes;
+        let rest = poll_fn(|context| {
+            loop {
+                self.wire.with_unread(BytesMut::clear);
+                match self.wire.poll_fill(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(count @ 1..)) if left > 0 => {
+                        left = left.saturating_sub(count as u64);
+                    },
+                    Poll::Ready(_) => return Poll::Ready(()),
+                }
+            }
+        });
+        drop(within(LINGER, rest).await);
+    }
+}
+
+/// A head does not begin with an empty line (Go refuses it too).
+fn leading_line_break(unread: &[u8]) -> Option<Refusal> {
+    matches!(unread.first(), Some(b'\r' | b'\n')).then_some(Refusal::BAD)
+}

@@ -1,0 +1,176 @@
+//! What the connections of one serving thread share. Nothing here is `Send`; nothing is locked.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use baton_shared::control::record::{Prefix, Record};
+use baton_shared::words::Monotonic;
+use bytes::BytesMut;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::gate::{Gate, Mode, Ticket};
+use super::http1::date::DateClock;
+use super::http1::wire::{Spare, Wire};
+use super::http1::{Connection, Facts, Leave};
+use super::limits::EdgeLimits;
+use super::transport::Transport;
+use crate::message::Peer;
+use crate::observe::access_log::AccessLog;
+use crate::plan::ThreadState;
+
+/// A connection between two owners.
+#[derive(Debug)]
+pub(crate) struct Moving {
+    /// What must be known of it; the prefix is always inline here.
+    pub(crate) record: Record,
+    pub(crate) socket: OwnedFd,
+}
+
+/// One serving thread.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) state: Rc<ThreadState>,
+    pub(crate) gate: Gate,
+    pub(crate) limits: Rc<EdgeLimits>,
+    pub(crate) date: DateClock,
+    pub(crate) access: Option<AccessLog>,
+    /// A buffer for the next answer's head.
+    pub(crate) scratch: RefCell<BytesMut>,
+    /// Where connections go that leave for the newer worker.
+    pub(crate) leaving: mpsc::UnboundedSender<Moving>,
+    pub(crate) requests: Cell<u64>,
+    pub(crate) refused: Cell<u64>,
+    pub(crate) cut: Cell<u64>,
+    spare: Rc<Spare>,
+}
+
+/// The place at the gate is given back even if the connection's task panics.
+struct Guest<'a> {
+    gate: &'a Gate,
+    ticket: Ticket,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.gate.leave(&self.ticket);
+    }
+}
+
+impl Thread {
+    pub(crate) fn new(
+        state: Rc<ThreadState>,
+        limits: EdgeLimits,
+        access: Option<AccessLog>,
+        leaving: mpsc::UnboundedSender<Moving>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            state,
+            gate: Gate::new(Mode::Open),
+            limits: Rc::new(limits),
+            date: DateClock::default(),
+            access,
+            scratch: RefCell::new(BytesMut::new()),
+            leaving,
+            requests: Cell::new(0),
+            refused: Cell::new(0),
+            cut: Cell::new(0),
+            spare: Rc::default(),
+        })
+    }
+
+    /// The `Date` line of now.
+    pub(crate) fn put_date(&self, out: &mut BytesMut) {
+        self.date.with(|date| {
+            out.extend_from_slice(b"Date: ");
+            out.extend_from_slice(date.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        });
+    }
+
+    /// A connection that was just accepted.
+    pub(crate) fn welcome(
+        self: &Rc<Self>,
+        transport: Transport,
+        peer: Peer,
+        listener: baton_shared::words::ListenerId,
+    ) {
+        let facts = Facts {
+            listener,
+            accepted: Monotonic::now(),
+            peer,
+            requests: 0,
+            deadline: Instant::now() + self.limits.head_timeout,
+        };
+        self.spawn(transport, facts, BytesMut::new());
+    }
+
+    /// A connection that comes from an older worker, or back from one that could not take it.
+    pub(crate) fn adopt(self: &Rc<Self>, moving: Moving) -> std::io::Result<()> {
+        let Moving { record, socket } = moving;
+        let transport = Transport::adopt(socket)?;
+        let peer = Peer {
+            socket: record.socket_peer,
+            asserted: record.asserted_peer,
+            local: record.local,
+        };
+        let (clock, now) = (Monotonic::now(), Instant::now());
+        let left = record.deadline.map_or(self.limits.idle_timeout, |at| at.since(clock));
+        let facts = Facts {
+            listener: record.listener,
+            accepted: record.accepted,
+            peer,
+            requests: record.requests,
+            deadline: now + left,
+        };
+        let unread = match record.prefix {
+            Prefix::Inline(bytes) => BytesMut::from(&bytes[..]),
+            Prefix::Memfd(_) => BytesMut::new(),
+        };
+        self.spawn(transport, facts, unread);
+        Ok(())
+    }
+
+    fn spawn(self: &Rc<Self>, transport: Transport, facts: Facts, unread: BytesMut) {
+        let wire = Wire::new(transport, Rc::clone(&self.limits), Rc::clone(&self.spare), unread);
+        let connection = Connection::new(Rc::new(wire), facts);
+        let thread = Rc::clone(self);
+        drop(tokio::task::spawn_local(thread.run(connection)));
+    }
+
+    async fn run(self: Rc<Self>, mut connection: Connection) {
+        let guest = Guest { gate: &self.gate, ticket: self.gate.enter() };
+        let leave = connection.live(&self, &guest.ticket).await;
+        if leave == Leave::Given {
+            self.give(connection);
+        }
+        drop(guest);
+    }
+
+    /// Takes an idle connection apart for its journey.
+    fn give(&self, connection: Connection) {
+        let Connection { wire, facts, .. } = connection;
+        let Ok(wire) = Rc::try_unwrap(wire) else {
+            // An idle connection has no other reader: this would be a broken invariant.
+            debug_assert!(false, "an idle connection is still being read");
+            return;
+        };
+        let (transport, unread) = wire.dismantle();
+        let Ok(socket) = transport.release() else { return };
+        let left: Duration = facts.deadline.saturating_duration_since(Instant::now());
+        let record = Record {
+            listener: facts.listener,
+            accepted: facts.accepted,
+            socket_peer: facts.peer.socket,
+            asserted_peer: facts.peer.asserted,
+            local: facts.peer.local,
+            requests: facts.requests,
+            deadline: Some(Monotonic::now().after(left)),
+            prefix: Prefix::Inline(unread.to_vec()),
+        };
+        // The receiver lives as long as the worker does.
+        drop(self.leaving.send(Moving { record, socket }));
+    }
+}
