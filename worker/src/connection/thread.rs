@@ -44,6 +44,8 @@ pub(crate) struct Thread {
     pub(crate) requests: Cell<u64>,
     pub(crate) refused: Cell<u64>,
     pub(crate) cut: Cell<u64>,
+    /// Times that accepting rested for want of descriptors.
+    pub(crate) starved: Cell<u64>,
     spare: Rc<Spare>,
 }
 
@@ -77,6 +79,7 @@ impl Thread {
             requests: Cell::new(0),
             refused: Cell::new(0),
             cut: Cell::new(0),
+            starved: Cell::new(0),
             spare: Rc::default(),
         })
     }

@@ -30,7 +30,8 @@ pub(crate) fn is_valid(bytes: &[u8]) -> bool {
 }
 
 const fn in_literal(byte: u8) -> bool {
-    byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'%' | b'v' | b'-')
+    // The zone of a link-local address may hold letters (RFC 6874).
+    byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'%' | b'-')
 }
 
 /// Unreserved, sub-delims and percent (RFC 3986 §3.2.2): what Go lets into a host name.

@@ -165,7 +165,7 @@ fn names_other_version(bytes: &[u8]) -> bool {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default().trim_ascii_end();
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit())
+        if matches!(major, b'0' | b'2'..=b'9') && minor.is_ascii_digit())
 }
 
 fn has_blank_before_colon(bytes: &[u8]) -> bool {

@@ -1,0 +1,284 @@
+//! The giving end: batches, a window, acknowledgements.
+//!
+//! Runs beside the control loop, not on a serving thread. Whoever cannot be given away stays here,
+//! unread, until there is another target, or goes back to the threads when the reload is undone.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use baton_shared::control::channel::{Channel, ChannelError};
+use baton_shared::control::frame::{self, Frame, HEAD_BYTES, Kind};
+use baton_shared::control::record::{BATCH_MAX, Handover, PREFIX_INLINE_MAX, Prefix, Record};
+use baton_shared::os::memfd;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+
+use crate::connection::thread::Moving;
+
+/// Batches under way: so many that the receiver never waits, so few that the kernel's limit of
+/// descriptors in flight (the user's `RLIMIT_NOFILE`) is never near.
+const WINDOW_BATCHES: usize = 8;
+/// A receiver that is short of descriptors is asked again after this.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// Serving threads release no further piece while more connections than this are on their way.
+pub(crate) const OUTSTANDING_MAX: usize = 4 * BATCH_MAX;
+
+/// What the control loop tells the giver.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// From now on give to the worker at the other end.
+    Target(Channel),
+    /// The reload was undone: give back what has not been acknowledged.
+    Return,
+}
+
+/// What is on its way; shared with the serving threads, which pace themselves by it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    outstanding: AtomicUsize,
+    moved: AtomicU64,
+    /// Told whenever something was acknowledged or came back.
+    pub(crate) changed: Notify,
+}
+
+impl Progress {
+    /// A serving thread is about to release a connection.
+    pub(crate) fn released(&self) {
+        self.outstanding.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn settled(&self, count: usize, moved: bool) {
+        self.outstanding.fetch_sub(count, Ordering::Relaxed);
+        if moved {
+            self.moved.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Connections that have left a thread and are not yet acknowledged.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// Connections that other workers have taken.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+}
+
+struct Batch {
+    number: u64,
+    connections: Vec<Moving>,
+}
+
+/// The giver's state.
+pub(crate) struct Giver {
+    target: Option<Channel>,
+    waiting: VecDeque<Moving>,
+    under_way: VecDeque<Batch>,
+    next_number: u64,
+    progress: Arc<Progress>,
+    /// Where connections go that come back.
+    back: Box<dyn Fn(Moving)>,
+}
+
+impl Giver {
+    pub(crate) fn new(progress: Arc<Progress>, back: Box<dyn Fn(Moving)>) -> Self {
+        Self {
+            target: None,
+            waiting: VecDeque::new(),
+            under_way: VecDeque::new(),
+            next_number: 1,
+            progress,
+            back,
+        }
+    }
+
+    /// Gives until both queues are closed.
+    pub(crate) async fn run(
+        mut self,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+        mut leaving: mpsc::UnboundedReceiver<Moving>,
+    ) {
+        let mut buffer = vec![0; HEAD_BYTES + 64];
+        loop {
+            while self.can_send() {
+                if let Err(error) = self.send_batch().await {
+                    self.lose_target(&error);
+                }
+            }
+            let reply = async {
+                match &self.target {
+                    Some(target) => target.receive_raw(&mut buffer).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Target(channel)) => self.retarget(channel),
+                    Some(Order::Return) => self.give_back(),
+                    None => return,
+                },
+                Some(moving) = leaving.recv() => {
+                    self.waiting.push_back(moving);
+                    // Take all that is there: a full batch costs as much as a lone connection.
+                    while self.waiting.len() < BATCH_MAX && let Ok(more) = leaving.try_recv() {
+                        self.waiting.push_back(more);
+                    }
+                },
+                received = reply => match received {
+                    Ok((length, _fds)) => {
+                        let datagram = buffer.get(..length).unwrap_or_default().to_vec();
+                        self.hear(&datagram).await;
+                    },
+                    Err(error) => self.lose_target(&error),
+                },
+            }
+        }
+    }
+
+    fn can_send(&self) -> bool {
+        self.target.is_some()
+            && !self.waiting.is_empty()
+            && self.under_way.len() < WINDOW_BATCHES
+    }
+
+    async fn send_batch(&mut self) -> Result<(), ChannelError> {
+        let Some(target) = &self.target else { return Ok(()) };
+        let connections = next_batch(&mut self.waiting);
+        let (records, memfds) = match describe(&connections) {
+            Ok(described) => described,
+            Err(error) => {
+                requeue(&mut self.waiting, connections);
+                return Err(error.into());
+            },
+        };
+        let number = self.next_number;
+        let body = Handover::Batch { number, records }.encode();
+        let sent = match frame::encode(Frame { kind: Kind::Handover, txn: 0 }, &body) {
+            Ok(datagram) => {
+                let sockets = connections.iter().map(|moving| moving.socket.as_fd());
+                let fds: Vec<BorrowedFd<'_>> =
+                    sockets.chain(memfds.iter().map(OwnedFd::as_fd)).collect();
+                target.send_raw(&datagram, &fds).await
+            },
+            Err(error) => Err(error.into()),
+        };
+        match sent {
+            Ok(()) => {
+                self.next_number += 1;
+                self.under_way.push_back(Batch { number, connections });
+                Ok(())
+            },
+            Err(error) => {
+                requeue(&mut self.waiting, connections);
+                Err(error)
+            },
+        }
+    }
+
+    /// An acknowledgement, or a receiver that has no room.
+    async fn hear(&mut self, datagram: &[u8]) {
+        let message = frame::decode(datagram)
+            .ok()
+            .filter(|(frame, _)| frame.kind == Kind::Handover)
+            .and_then(|(_, body)| Handover::decode(body).ok());
+        match message {
+            Some(Handover::Ack { number }) => {
+                while self.under_way.front().is_some_and(|batch| batch.number <= number) {
+                    if let Some(batch) = self.under_way.pop_front() {
+                        self.progress.settled(batch.connections.len(), true);
+                    }
+                }
+            },
+            Some(Handover::Refused) => {
+                // Nothing of a refused batch was taken; batches behind it come back too, in order.
+                self.requeue_all();
+                sleep(RETRY_AFTER).await;
+            },
+            Some(Handover::Batch { .. }) | None => self.lose_target(&ChannelError::Closed),
+        }
+    }
+
+    fn retarget(&mut self, channel: Channel) {
+        // What the former target did not acknowledge it did not take: it has ended, or it hands
+        // over itself and never reads.
+        self.requeue_all();
+        self.target = Some(channel);
+    }
+
+    fn lose_target(&mut self, _error: &ChannelError) {
+        self.target = None;
+        self.requeue_all();
+    }
+
+    fn requeue_all(&mut self) {
+        while let Some(batch) = self.under_way.pop_back() {
+            requeue(&mut self.waiting, batch.connections);
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.target = None;
+        self.requeue_all();
+        let count = self.waiting.len();
+        for moving in self.waiting.drain(..) {
+            (self.back)(moving);
+        }
+        self.progress.settled(count, false);
+    }
+}
+
+fn requeue(waiting: &mut VecDeque<Moving>, connections: Vec<Moving>) {
+    for moving in connections.into_iter().rev() {
+        waiting.push_front(moving);
+    }
+}
+
+/// As many connections as fit into one datagram, at least one.
+fn next_batch(waiting: &mut VecDeque<Moving>) -> Vec<Moving> {
+    let mut bytes = 0;
+    let mut batch = Vec::with_capacity(waiting.len().min(BATCH_MAX));
+    while batch.len() < BATCH_MAX
+        && let Some(moving) = waiting.pop_front()
+    {
+        let cost = inline_cost(&moving.record);
+        if !batch.is_empty() && bytes + cost > frame::BODY_BYTES_MAX - 64 {
+            waiting.push_front(moving);
+            break;
+        }
+        bytes += cost;
+        batch.push(moving);
+    }
+    batch
+}
+
+fn inline_cost(record: &Record) -> usize {
+    match &record.prefix {
+        Prefix::Inline(unread) if unread.len() > PREFIX_INLINE_MAX => {
+            record.encoded_bytes() - unread.len()
+        },
+        Prefix::Inline(_) | Prefix::Memfd(_) => record.encoded_bytes(),
+    }
+}
+
+/// The records as they travel, and the memfds of long prefixes.
+fn describe(connections: &[Moving]) -> io::Result<(Vec<Record>, Vec<OwnedFd>)> {
+    let mut memfds = Vec::new();
+    let mut records = Vec::with_capacity(connections.len());
+    for moving in connections {
+        let mut record = moving.record.clone();
+        if let Prefix::Inline(unread) = &record.prefix
+            && unread.len() > PREFIX_INLINE_MAX
+        {
+            memfds.push(memfd::sealed("unread", unread)?);
+            record.prefix = Prefix::Memfd(u32::try_from(unread.len()).unwrap_or(u32::MAX));
+        }
+        records.push(record);
+    }
+    Ok((records, memfds))
+}
