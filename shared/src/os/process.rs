@@ -1,6 +1,7 @@
 //! What a process says of itself to the kernel.
 
 use std::ffi::CString;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -33,4 +34,22 @@ pub fn raise_descriptor_limit() -> Result<u64, Errno> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
     Ok(hard)
+}
+
+/// SIGTERM, SIGINT and SIGHUP no longer end this process.
+#[expect(unsafe_code, reason = "signal dispositions")]
+pub fn ignore_stop_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: ignoring runs no code of ours in a signal context.
+        drop(unsafe { signal(number, SigHandler::SigIgn) });
+    }
+}
+
+/// A copy of standard input, closed on exec: the control channel that the supervisor put there.
+///
+/// # Errors
+/// When standard input is closed.
+pub fn take_stdin() -> std::io::Result<OwnedFd> {
+    std::io::stdin().as_fd().try_clone_to_owned()
 }

@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::record::{Prefix, Record};
 use baton_shared::words::Monotonic;
 use bytes::BytesMut;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::gate::{Gate, Mode, Ticket};
@@ -17,6 +18,7 @@ use super::http1::wire::{Spare, Wire};
 use super::http1::{Connection, Facts, Leave};
 use super::limits::EdgeLimits;
 use super::transport::Transport;
+use crate::handover::give::Progress;
 use crate::message::Peer;
 use crate::observe::access_log::AccessLog;
 use crate::plan::ThreadState;
@@ -46,6 +48,9 @@ pub(crate) struct Thread {
     pub(crate) cut: Cell<u64>,
     /// Times that accepting rested for want of descriptors.
     pub(crate) starved: Cell<u64>,
+    /// Told when the last connection has left while the gate is not open.
+    pub(crate) emptied: Notify,
+    progress: Arc<Progress>,
     spare: Rc<Spare>,
 }
 
@@ -67,6 +72,7 @@ impl Thread {
         limits: EdgeLimits,
         access: Option<AccessLog>,
         leaving: mpsc::UnboundedSender<Moving>,
+        progress: Arc<Progress>,
     ) -> Rc<Self> {
         Rc::new(Self {
             state,
@@ -80,6 +86,8 @@ impl Thread {
             refused: Cell::new(0),
             cut: Cell::new(0),
             starved: Cell::new(0),
+            emptied: Notify::new(),
+            progress,
             spare: Rc::default(),
         })
     }
@@ -150,6 +158,14 @@ impl Thread {
             self.give(connection);
         }
         drop(guest);
+        self.tell_if_empty();
+    }
+
+    /// Says so when this was the last connection of a thread that takes no more.
+    pub(crate) fn tell_if_empty(&self) {
+        if self.gate.mode() != Mode::Open && self.gate.connections() == 0 {
+            self.emptied.notify_one();
+        }
     }
 
     /// Takes an idle connection apart for its journey.
@@ -173,6 +189,7 @@ impl Thread {
             deadline: Some(Monotonic::now().after(left)),
             prefix: Prefix::Inline(unread.to_vec()),
         };
+        self.progress.released();
         // The receiver lives as long as the worker does.
         drop(self.leaving.send(Moving { record, socket }));
     }

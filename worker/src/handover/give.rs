@@ -70,6 +70,12 @@ impl Progress {
     }
 }
 
+/// What happens once everything under way is acknowledged, or its receiver is gone.
+enum Then {
+    Target(Channel),
+    Return,
+}
+
 struct Batch {
     number: u64,
     connections: Vec<Moving>,
@@ -78,6 +84,8 @@ struct Batch {
 /// The giver's state.
 pub(crate) struct Giver {
     target: Option<Channel>,
+    /// A change of target waits until nobody else can own what is under way.
+    then: Option<Then>,
     waiting: VecDeque<Moving>,
     under_way: VecDeque<Batch>,
     next_number: u64,
@@ -90,6 +98,7 @@ impl Giver {
     pub(crate) fn new(progress: Arc<Progress>, back: Box<dyn Fn(Moving)>) -> Self {
         Self {
             target: None,
+            then: None,
             waiting: VecDeque::new(),
             under_way: VecDeque::new(),
             next_number: 1,
@@ -119,8 +128,8 @@ impl Giver {
             };
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Target(channel)) => self.retarget(channel),
-                    Some(Order::Return) => self.give_back(),
+                    Some(Order::Target(channel)) => self.change(Then::Target(channel)),
+                    Some(Order::Return) => self.change(Then::Return),
                     None => return,
                 },
                 Some(moving) = leaving.recv() => {
@@ -143,6 +152,7 @@ impl Giver {
 
     fn can_send(&self) -> bool {
         self.target.is_some()
+            && self.then.is_none()
             && !self.waiting.is_empty()
             && self.under_way.len() < WINDOW_BATCHES
     }
@@ -194,6 +204,7 @@ impl Giver {
                         self.progress.settled(batch.connections.len(), true);
                     }
                 }
+                self.settle();
             },
             Some(Handover::Refused) => {
                 // Nothing of a refused batch was taken; batches behind it come back too, in order.
@@ -204,16 +215,29 @@ impl Giver {
         }
     }
 
-    fn retarget(&mut self, channel: Channel) {
-        // What the former target did not acknowledge it did not take: it has ended, or it hands
-        // over itself and never reads.
-        self.requeue_all();
-        self.target = Some(channel);
+    fn change(&mut self, then: Then) {
+        self.then = Some(then);
+        self.settle();
     }
 
+    /// Carries a waiting change out as soon as nothing is under way: until then the receiver may
+    /// own what it has not acknowledged, and a connection has one reader.
+    fn settle(&mut self) {
+        if self.target.is_some() && !self.under_way.is_empty() {
+            return;
+        }
+        match self.then.take() {
+            Some(Then::Target(channel)) => self.target = Some(channel),
+            Some(Then::Return) => self.give_back(),
+            None => {},
+        }
+    }
+
+    /// The receiver has ended, or speaks nonsense: what it did not acknowledge is ours.
     fn lose_target(&mut self, _error: &ChannelError) {
         self.target = None;
         self.requeue_all();
+        self.settle();
     }
 
     fn requeue_all(&mut self) {
@@ -224,7 +248,6 @@ impl Giver {
 
     fn give_back(&mut self) {
         self.target = None;
-        self.requeue_all();
         let count = self.waiting.len();
         for moving in self.waiting.drain(..) {
             (self.back)(moving);

@@ -1,0 +1,478 @@
+//! The control loop: the supervisor's messages in, orders to the threads and answers out.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_shared::control::channel::{Channel, ChannelError};
+use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker};
+use baton_shared::os::memfd;
+use baton_shared::words::{BATON_VERSION, Monotonic};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+
+use super::fault::{self, Phase};
+use super::planning::{self, Need, Planning};
+use super::threads::{Figures, Order, Setup, Threads, Told};
+use super::{figures, probe};
+use crate::connection::thread::Moving;
+use crate::handover::give::{self, Giver, Progress};
+use crate::handover::take;
+use crate::observe::access_log::Sink;
+use crate::plan::Plan;
+
+/// How long a worker that lost its supervisor goes on accepting: a successor may be coming, and
+/// until it listens nobody shall be refused.
+const ORPHAN_ACCEPTS: Duration = Duration::from_millis(1500);
+/// How long connections wait for a receiver that does not acknowledge, before others follow.
+pub(crate) const HANDOVER_STALL: Duration = Duration::from_secs(2);
+/// How often progress of a handover is looked at when nothing tells of it.
+const HANDOVER_LOOK: Duration = Duration::from_millis(1);
+/// The largest configuration.
+const CONFIG_BYTES_MAX: usize = 64 << 20;
+
+/// Why a worker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Drained, or told to quit.
+    Asked,
+    /// The configuration was refused; the exit code that says so.
+    Refused(u8),
+    /// Something broke.
+    Failed,
+}
+
+/// Runs the worker until it is to end.
+pub(crate) async fn run(channel: Channel) -> End {
+    fault::strike(Phase::Hello);
+    let channel = Rc::new(channel);
+    let hello = FromWorker::Hello { pid: std::process::id(), build: BATON_VERSION.to_owned() };
+    if channel.send(0, &hello, &[]).await.is_err() {
+        return End::Failed;
+    }
+    match prepare(&channel).await {
+        Ok((start, plan, sockets)) => match Worker::start(channel, start, plan, sockets).await {
+            Ok(worker) => worker.obey().await,
+            Err(end) => end,
+        },
+        Err(end) => end,
+    }
+}
+
+type Sockets = Vec<(Shard, OwnedFd)>;
+
+/// From the first message to everything that serving needs: the plan, the sockets.
+async fn prepare(channel: &Channel) -> Result<(Start, Arc<Plan>, Sockets), End> {
+    let (txn, start, text) = loop {
+        match channel.receive::<ToWorker>().await {
+            Ok((txn, ToWorker::Start(start), fds)) => {
+                let text = fds.first().map(|fd| memfd::read(fd, CONFIG_BYTES_MAX));
+                break (txn, start, text.and_then(Result::ok).ok_or(End::Failed)?);
+            },
+            Ok((txn, ToWorker::Ping { nonce }, _)) => {
+                say(channel, txn, &FromWorker::Pong { nonce, health: Health::default() }).await?;
+            },
+            Ok(_) | Err(_) => return Err(End::Failed),
+        }
+    };
+    let planning = planning::start(start.clone(), text).map_err(|_error| End::Failed)?;
+    let plan = await_plan(channel, txn, planning).await?;
+    say(channel, txn, &FromWorker::Plan(plan.summary())).await?;
+    let sockets = await_sockets(channel).await?;
+    Ok((start, plan, sockets))
+}
+
+async fn say(channel: &Channel, txn: u64, message: &FromWorker) -> Result<(), End> {
+    channel.send(txn, message, &[]).await.map_err(|_gone| End::Failed)
+}
+
+/// Passes questions for files on until the plan is made.
+async fn await_plan(
+    channel: &Channel,
+    txn: u64,
+    mut planning: Planning,
+) -> Result<Arc<Plan>, End> {
+    let mut asked: Option<Need> = None;
+    loop {
+        tokio::select! {
+            outcome = &mut planning.outcome => return match outcome {
+                Ok(Ok(plan)) => Ok(plan),
+                Ok(Err(invalid)) => {
+                    let code = invalid.exit_code;
+                    say(channel, txn, &FromWorker::Invalid(*invalid)).await?;
+                    Err(End::Refused(code))
+                },
+                Err(_panicked) => Err(End::Failed),
+            },
+            Some(need) = planning.needs.recv(), if asked.is_none() => {
+                say(channel, txn, &FromWorker::Need { path: need.path.clone() }).await?;
+                asked = Some(need);
+            },
+            message = channel.receive::<ToWorker>() => match message {
+                Ok((_, ToWorker::File { found, .. }, fds)) => {
+                    let bytes = fds.first().map(|fd| memfd::read(fd, CONFIG_BYTES_MAX));
+                    let bytes = bytes.and_then(Result::ok).unwrap_or_default();
+                    if let Some(need) = asked.take() {
+                        drop(need.answer.send((found, bytes)));
+                    }
+                },
+                Ok((txn, ToWorker::Ping { nonce }, _)) => {
+                    let health = Health::default();
+                    say(channel, txn, &FromWorker::Pong { nonce, health }).await?;
+                },
+                Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
+                Ok(_) => {},
+                Err(_gone) => return Err(End::Failed),
+            },
+        }
+    }
+}
+
+async fn await_sockets(channel: &Channel) -> Result<Sockets, End> {
+    let mut all = Sockets::new();
+    loop {
+        match channel.receive::<ToWorker>().await {
+            Ok((_, ToWorker::Listen { sockets, last }, fds)) => {
+                all.extend(sockets.into_iter().zip(fds));
+                if last {
+                    return Ok(all);
+                }
+            },
+            Ok((txn, ToWorker::Ping { nonce }, _)) => {
+                say(channel, txn, &FromWorker::Pong { nonce, health: Health::default() }).await?;
+            },
+            Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
+            Ok(_) => {},
+            Err(_gone) => return Err(End::Failed),
+        }
+    }
+}
+
+/// Answers of the threads that are counted until all have come.
+#[derive(Debug, Default)]
+struct Round {
+    txn: u64,
+    left: usize,
+}
+
+impl Round {
+    const fn begin(txn: u64, count: usize) -> Self {
+        Self { txn, left: count }
+    }
+
+    /// One more answer: the transaction, if it was the last.
+    fn count(&mut self) -> Option<u64> {
+        self.left = self.left.checked_sub(1)?;
+        (self.left == 0).then_some(self.txn)
+    }
+}
+
+#[derive(Debug)]
+struct Pings {
+    nonce: u64,
+    round: Round,
+    sent: Instant,
+    sum: Figures,
+}
+
+/// A worker that is ready to serve.
+struct Worker {
+    channel: Rc<Channel>,
+    plan: Arc<Plan>,
+    threads: Threads,
+    told: UnboundedReceiver<Told>,
+    giver: UnboundedSender<give::Order>,
+    progress: Arc<Progress>,
+    access: Option<Sink>,
+    accepting: Round,
+    stopping: Round,
+    giving: Round,
+    pings: Option<Pings>,
+    /// What stays behind of a handover, until everything else has arrived.
+    handed: Option<(u64, u64)>,
+    gave: bool,
+    busy_left: u64,
+    drain: Option<Drain>,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    txn: u64,
+    until: Option<Instant>,
+}
+
+impl Worker {
+    async fn start(
+        channel: Rc<Channel>,
+        start: Start,
+        plan: Arc<Plan>,
+        sockets: Sockets,
+    ) -> Result<Self, End> {
+        fault::strike(Phase::Warm);
+        let (leaving, departures) = unbounded_channel::<Moving>();
+        let progress = Arc::new(Progress::default());
+        let access = plan.access_log.then(Sink::start);
+        let setup = Setup {
+            plan: Arc::clone(&plan),
+            leaving,
+            progress: Arc::clone(&progress),
+            access: access.clone(),
+        };
+        let (mut threads, mut told) =
+            Threads::start(start.threads.max(1), &setup).map_err(|_error| End::Failed)?;
+        for (shard, socket) in sockets {
+            let (id, address) = (shard.listener, shard.address);
+            threads.deal(Order::Listen { id, address, socket });
+        }
+        for _ in 0..threads.count() {
+            match told.recv().await {
+                Some(Told::Ready) => {},
+                Some(Told::Failed(error)) => {
+                    let reason = format!("a serving thread could not start: {error}");
+                    say(&channel, 0, &FromWorker::Fatal { reason }).await?;
+                    return Err(End::Failed);
+                },
+                _ => return Err(End::Failed),
+            }
+        }
+        let (giver, orders) = unbounded_channel();
+        let mut dealer = threads.dealer();
+        let back = move |moving: Moving| dealer(moving);
+        let task = Giver::new(Arc::clone(&progress), Box::new(back)).run(orders, departures);
+        drop(tokio::task::spawn_local(task));
+        fault::strike(Phase::Ready);
+        say(&channel, start.generation.0, &FromWorker::Ready).await?;
+        Ok(Self {
+            channel,
+            plan,
+            threads,
+            told,
+            giver,
+            progress,
+            access,
+            accepting: Round::default(),
+            stopping: Round::default(),
+            giving: Round::default(),
+            pings: None,
+            handed: None,
+            gave: false,
+            busy_left: 0,
+            drain: None,
+            ended: false,
+        })
+    }
+
+    async fn obey(mut self) -> End {
+        let end = loop {
+            if let Some(end) = self.look().await {
+                break end;
+            }
+            let deadline = self.drain.and_then(|drain| drain.until);
+            let channel = Rc::clone(&self.channel);
+            tokio::select! {
+                message = channel.receive::<ToWorker>(), if !self.ended => match message {
+                    Ok((txn, message, fds)) => {
+                        if let Some(end) = self.hear(txn, message, fds).await {
+                            break end;
+                        }
+                    },
+                    Err(ChannelError::Closed) => self.orphaned().await,
+                    Err(_broken) => break End::Failed,
+                },
+                Some(told) = self.told.recv() => {
+                    if let Some(end) = self.note(told).await {
+                        break end;
+                    }
+                },
+                () = self.progress.changed.notified() => {},
+                () = tokio::time::sleep(HANDOVER_LOOK), if self.handed.is_some() => {},
+                () = until(deadline), if deadline.is_some() => break self.cut_the_rest().await,
+            }
+        };
+        if let Some(access) = &self.access {
+            access.flush();
+        }
+        end
+    }
+
+    /// What may have become true meanwhile.
+    async fn look(&mut self) -> Option<End> {
+        if let Some((txn, moved_before)) = self.handed
+            && self.giving.left == 0
+            && self.progress.outstanding() == 0
+        {
+            self.handed = None;
+            let moved = self.progress.moved() - moved_before;
+            let told = FromWorker::HandedOver { moved, left: self.busy_left };
+            say(&self.channel, txn, &told).await.err()?;
+        }
+        None
+    }
+
+    async fn hear(&mut self, txn: u64, message: ToWorker, fds: Vec<OwnedFd>) -> Option<End> {
+        let count = self.threads.count();
+        match message {
+            ToWorker::Probe => {
+                fault::strike(Phase::Probe);
+                let failure = probe::run(&mut self.threads).await;
+                return say(&self.channel, txn, &FromWorker::Probed { failure }).await.err();
+            },
+            ToWorker::Accept => {
+                fault::strike(Phase::Accept);
+                self.accepting = Round::begin(txn, count);
+                self.threads.tell_all(|| Order::Accept);
+            },
+            ToWorker::StopAccept => {
+                self.stopping = Round::begin(txn, count);
+                self.threads.tell_all(|| Order::StopAccept);
+            },
+            ToWorker::Resume => {
+                self.accepting = Round::begin(txn, count);
+                self.handed = None;
+                self.gave = false;
+                drop(self.giver.send(give::Order::Return));
+                self.threads.tell_all(|| Order::Resume);
+            },
+            ToWorker::HandOverTo => self.hand_over(txn, fds),
+            ToWorker::HandOverFrom => {
+                fault::strike(Phase::Handover);
+                if let Some(Ok(channel)) = fds.into_iter().next().map(Channel::new) {
+                    let dealer = self.threads.dealer();
+                    drop(tokio::task::spawn_local(take::run(channel, dealer)));
+                }
+            },
+            ToWorker::Drain { deadline } => self.begin_drain(txn, deadline).await,
+            ToWorker::Ping { nonce } => self.ping(txn, nonce),
+            ToWorker::Quit => return Some(End::Asked),
+            ToWorker::Start(_) | ToWorker::File { .. } | ToWorker::Listen { .. } => {},
+        }
+        None
+    }
+
+    fn hand_over(&mut self, txn: u64, fds: Vec<OwnedFd>) {
+        let Some(Ok(channel)) = fds.into_iter().next().map(Channel::new) else { return };
+        drop(self.giver.send(give::Order::Target(channel)));
+        self.handed = Some((txn, self.progress.moved()));
+        self.giving = Round::begin(txn, self.threads.count());
+        self.busy_left = 0;
+        self.gave = true;
+        self.threads.tell_all(|| Order::Give);
+    }
+
+    async fn begin_drain(&mut self, txn: u64, deadline: Option<Monotonic>) {
+        let until = deadline.map(|at| Instant::now() + at.since(Monotonic::now()));
+        self.drain = Some(Drain { txn, until });
+        if !self.gave {
+            self.threads.tell_all(|| Order::End);
+        }
+        self.ping(0, u64::MAX);
+    }
+
+    /// The supervisor is gone: accept a little longer, then drain and end.
+    async fn orphaned(&mut self) {
+        self.ended = true;
+        if self.drain.is_none() {
+            sleep_until(Instant::now() + ORPHAN_ACCEPTS).await;
+            let until = Instant::now() + Duration::from_millis(self.plan.policy.stop_ms);
+            self.drain = Some(Drain { txn: 0, until: Some(until) });
+            self.threads.tell_all(|| Order::End);
+        } else if let Some(drain) = &mut self.drain {
+            let bound = Instant::now() + Duration::from_millis(self.plan.policy.stop_ms);
+            drain.until = Some(drain.until.map_or(bound, |until| until.min(bound)));
+        }
+        self.ping(0, u64::MAX);
+    }
+
+    fn ping(&mut self, txn: u64, nonce: u64) {
+        let round = Round::begin(txn, self.threads.count());
+        self.pings = Some(Pings { nonce, round, sent: Instant::now(), sum: Figures::default() });
+        self.threads.tell_all(|| Order::Ping { nonce });
+    }
+
+    async fn note(&mut self, told: Told) -> Option<End> {
+        match told {
+            Told::Accepting => {
+                let txn = self.accepting.count()?;
+                let said = say(&self.channel, txn, &FromWorker::Accepting).await.err();
+                fault::strike(Phase::Bake);
+                said
+            },
+            Told::Stopped => {
+                let txn = self.stopping.count()?;
+                say(&self.channel, txn, &FromWorker::Stopped).await.err()
+            },
+            Told::Gave { busy } => {
+                self.busy_left += busy as u64;
+                self.giving.count().and(None)
+            },
+            Told::Pong { nonce, figures } => self.count_pong(nonce, figures).await,
+            Told::Empty if self.drain.is_some() => {
+                self.ping(0, u64::MAX);
+                None
+            },
+            Told::Empty | Told::Ready => None,
+            Told::Failed(error) => {
+                let reason = format!("a serving thread failed: {error}");
+                drop(say(&self.channel, 0, &FromWorker::Fatal { reason }).await);
+                Some(End::Failed)
+            },
+        }
+    }
+
+    async fn count_pong(&mut self, nonce: u64, figures: Figures) -> Option<End> {
+        let pings = self.pings.as_mut().filter(|pings| pings.nonce == nonce)?;
+        pings.sum = pings.sum.plus(figures);
+        let txn = pings.round.count()?;
+        let (sum, sent) = (pings.sum, pings.sent);
+        self.pings = None;
+        let outstanding = self.progress.outstanding();
+        if let Some(drain) = self.drain
+            && sum.connections == 0
+            && outstanding == 0
+        {
+            let cut = sum.cut;
+            drop(say(&self.channel, drain.txn, &FromWorker::Drained { cut }).await);
+            return Some(End::Asked);
+        }
+        if nonce == u64::MAX {
+            return None;
+        }
+        let health = Health {
+            loop_lag_us: u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX),
+            connections: (sum.connections + outstanding) as u64,
+            in_flight: sum.busy as u64,
+            requests: sum.requests,
+            rss_bytes: figures::resident_bytes(),
+            descriptors: figures::descriptors(),
+        };
+        say(&self.channel, txn, &FromWorker::Pong { nonce, health }).await.err()
+    }
+
+    /// The drain's deadline has passed.
+    async fn cut_the_rest(&mut self) -> End {
+        self.ping(0, u64::MAX - 1);
+        let mut cut = 0;
+        while let Ok(Some(told)) =
+            tokio::time::timeout(Duration::from_millis(200), self.told.recv()).await
+        {
+            if let Told::Pong { figures, .. } = told {
+                cut += figures.busy as u64;
+                if self.pings.as_mut().and_then(|pings| pings.round.count()).is_some() {
+                    break;
+                }
+            }
+        }
+        let txn = self.drain.map_or(0, |drain| drain.txn);
+        drop(say(&self.channel, txn, &FromWorker::Drained { cut }).await);
+        End::Asked
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,58 @@
+//! Faults on demand, for tests only: a release build has none of this.
+//!
+//! `BATON_TEST_FAULT_FILE` names a file with `phase:kind`; each new worker reads it.
+
+/// A moment in a worker's life at which a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Hello,
+    Plan,
+    Warm,
+    Ready,
+    Probe,
+    Accept,
+    Handover,
+    Bake,
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) const fn strike(_phase: Phase) {}
+
+#[cfg(debug_assertions)]
+pub(crate) fn strike(phase: Phase) {
+    let Some(path) = std::env::var_os("BATON_TEST_FAULT_FILE") else { return };
+    let wanted = std::fs::read_to_string(path).unwrap_or_default();
+    let Some((at, kind)) = wanted.trim().split_once(':') else { return };
+    if at.eq_ignore_ascii_case(&format!("{phase:?}")) {
+        imp::commit(kind);
+    }
+}
+
+#[cfg(debug_assertions)]
+mod imp {
+    use nix::sys::signal::{Signal, raise};
+
+    #[expect(clippy::exit, clippy::panic, clippy::disallowed_methods, reason = "faults on demand")]
+    #[expect(clippy::infinite_loop, clippy::mem_forget, reason = "faults on demand")]
+    pub(super) fn commit(kind: &str) {
+        match kind {
+            "exit" => std::process::exit(3),
+            "panic" => panic!("a fault on demand"),
+            "abort" => std::process::abort(),
+            "kill" => drop(raise(Signal::SIGKILL)),
+            "stop" => drop(raise(Signal::SIGSTOP)),
+            "hang" => loop {
+                std::thread::park();
+            },
+            "loop" => loop {
+                std::hint::spin_loop();
+            },
+            "fds" => {
+                while let Ok(file) = std::fs::File::open("/dev/null") {
+                    std::mem::forget(file);
+                }
+            },
+            _ => {},
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Reading and compiling the configuration, off the control loop: it may take a while, and it may ask
+//! for files meanwhile.
+
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::time::Duration;
+
+use baton_shared::config::{self, Environment};
+use baton_shared::control::message::{Found, Invalid, Start};
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::{self, Phase};
+use crate::plan::{self, CompileOptions, Plan};
+
+/// How long a file that was asked for may take.
+const FILE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A file or folder that the configuration names.
+#[derive(Debug)]
+pub(crate) struct Need {
+    pub(crate) path: String,
+    /// What is there, and its bytes if it is a file.
+    pub(crate) answer: blocking::SyncSender<(Found, Vec<u8>)>,
+}
+
+/// A plan in the making.
+#[derive(Debug)]
+pub(crate) struct Planning {
+    pub(crate) needs: mpsc::UnboundedReceiver<Need>,
+    pub(crate) outcome: oneshot::Receiver<Result<Arc<Plan>, Box<Invalid>>>,
+}
+
+/// Starts to plan on a thread of its own.
+pub(crate) fn start(start: Start, text: Vec<u8>) -> std::io::Result<Planning> {
+    let (ask, needs) = mpsc::unbounded_channel();
+    let (tell, outcome) = oneshot::channel();
+    drop(std::thread::Builder::new().name("plan".to_owned()).spawn(move || {
+        fault::strike(Phase::Plan);
+        drop(tell.send(plan(&start, &text, &Asker(ask))));
+    })?);
+    Ok(Planning { needs, outcome })
+}
+
+/// Asks the supervisor for files.
+struct Asker(mpsc::UnboundedSender<Need>);
+
+impl Asker {
+    #[expect(dead_code, reason = "the first kind of file that a configuration includes comes next")]
+    fn read(&self, path: &str) -> (Found, Vec<u8>) {
+        let (answer, inbox) = blocking::sync_channel(1);
+        let need = Need { path: path.to_owned(), answer };
+        let late = || (Found::Failed { reason: "no answer in time".to_owned() }, Vec::new());
+        if self.0.send(need).is_err() {
+            return late();
+        }
+        inbox.recv_timeout(FILE_DEADLINE).unwrap_or_else(|_late| late())
+    }
+}
+
+fn plan(start: &Start, text: &[u8], _files: &Asker) -> Result<Arc<Plan>, Box<Invalid>> {
+    let environment = Environment::of(std::env::vars_os());
+    let loaded = config::load(&start.config_path, text, &environment)?;
+    let options = CompileOptions {
+        options: start.options.clone(),
+        threads: start.threads,
+        file: start.config_path.clone(),
+    };
+    plan::compile(&loaded, &options).map(Arc::new)
+}
