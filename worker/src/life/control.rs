@@ -1,14 +1,16 @@
 //! The control loop: the supervisor's messages in, orders to the threads and answers out.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker};
+use baton_shared::log;
 use baton_shared::os::memfd;
-use baton_shared::words::{BATON_VERSION, Monotonic};
+use baton_shared::words::{BATON_VERSION, ListenerId, Monotonic};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
@@ -19,7 +21,6 @@ use super::{figures, probe};
 use crate::connection::thread::Moving;
 use crate::handover::give::{self, Giver, Progress};
 use crate::handover::take;
-use crate::observe::access_log::Sink;
 use crate::plan::Plan;
 
 /// How long a worker that lost its supervisor goes on accepting: a successor may be coming, and
@@ -29,6 +30,8 @@ const ORPHAN_ACCEPTS: Duration = Duration::from_millis(1500);
 pub(crate) const HANDOVER_STALL: Duration = Duration::from_secs(2);
 /// How often progress of a handover is looked at when nothing tells of it.
 const HANDOVER_LOOK: Duration = Duration::from_millis(1);
+/// How long the last lines of the log may take.
+const LOG_FLUSH: Duration = Duration::from_millis(500);
 /// The largest configuration.
 const CONFIG_BYTES_MAX: usize = 64 << 20;
 
@@ -184,7 +187,6 @@ struct Worker {
     told: UnboundedReceiver<Told>,
     giver: UnboundedSender<give::Order>,
     progress: Arc<Progress>,
-    access: Option<Sink>,
     accepting: Round,
     stopping: Round,
     giving: Round,
@@ -194,6 +196,8 @@ struct Worker {
     gave: bool,
     busy_left: u64,
     drain: Option<Drain>,
+    /// A thread said that it is empty; what is on its way may still be.
+    may_be_empty: bool,
     ended: bool,
 }
 
@@ -213,19 +217,14 @@ impl Worker {
         fault::strike(Phase::Warm);
         let (leaving, departures) = unbounded_channel::<Moving>();
         let progress = Arc::new(Progress::default());
-        let access = plan.access_log.then(Sink::start);
         let setup = Setup {
             plan: Arc::clone(&plan),
             leaving,
             progress: Arc::clone(&progress),
-            access: access.clone(),
         };
         let (mut threads, mut told) =
             Threads::start(start.threads.max(1), &setup).map_err(|_error| End::Failed)?;
-        for (shard, socket) in sockets {
-            let (id, address) = (shard.listener, shard.address);
-            threads.deal(Order::Listen { id, address, socket });
-        }
+        deal_sockets(&mut threads, sockets).map_err(|_error| End::Failed)?;
         for _ in 0..threads.count() {
             match told.recv().await {
                 Some(Told::Ready) => {},
@@ -251,7 +250,6 @@ impl Worker {
             told,
             giver,
             progress,
-            access,
             accepting: Round::default(),
             stopping: Round::default(),
             giving: Round::default(),
@@ -260,6 +258,7 @@ impl Worker {
             gave: false,
             busy_left: 0,
             drain: None,
+            may_be_empty: false,
             ended: false,
         })
     }
@@ -287,13 +286,11 @@ impl Worker {
                     }
                 },
                 () = self.progress.changed.notified() => {},
-                () = tokio::time::sleep(HANDOVER_LOOK), if self.handed.is_some() => {},
+                () = tokio::time::sleep(HANDOVER_LOOK), if self.must_look() => {},
                 () = until(deadline), if deadline.is_some() => break self.cut_the_rest().await,
             }
         };
-        if let Some(access) = &self.access {
-            access.flush();
-        }
+        log::flush(LOG_FLUSH);
         end
     }
 
@@ -306,9 +303,18 @@ impl Worker {
             self.handed = None;
             let moved = self.progress.moved() - moved_before;
             let told = FromWorker::HandedOver { moved, left: self.busy_left };
-            say(&self.channel, txn, &told).await.err()?;
+            return say(&self.channel, txn, &told).await.err();
+        }
+        if self.may_be_empty && self.pings.is_none() && self.progress.outstanding() == 0 {
+            self.may_be_empty = false;
+            self.ping(0, u64::MAX);
         }
         None
+    }
+
+    /// Whether something may become true of which nobody tells.
+    const fn must_look(&self) -> bool {
+        self.handed.is_some() || self.may_be_empty
     }
 
     async fn hear(&mut self, txn: u64, message: ToWorker, fds: Vec<OwnedFd>) -> Option<End> {
@@ -408,11 +414,11 @@ impl Worker {
                 self.giving.count().and(None)
             },
             Told::Pong { nonce, figures } => self.count_pong(nonce, figures).await,
-            Told::Empty if self.drain.is_some() => {
-                self.ping(0, u64::MAX);
+            Told::Empty => {
+                self.may_be_empty = self.drain.is_some();
                 None
             },
-            Told::Empty | Told::Ready => None,
+            Told::Ready => None,
             Told::Failed(error) => {
                 let reason = format!("a serving thread failed: {error}");
                 drop(say(&self.channel, 0, &FromWorker::Fatal { reason }).await);
@@ -437,6 +443,7 @@ impl Worker {
             return Some(End::Asked);
         }
         if nonce == u64::MAX {
+            self.may_be_empty |= self.drain.is_some() && sum.connections == 0;
             return None;
         }
         let health = Health {
@@ -468,6 +475,25 @@ impl Worker {
         drop(say(&self.channel, txn, &FromWorker::Drained { cut }).await);
         End::Asked
     }
+}
+
+/// Every thread gets a socket of every address: its own shard where there are enough.
+fn deal_sockets(threads: &mut Threads, sockets: Sockets) -> std::io::Result<()> {
+    let mut listeners: BTreeMap<ListenerId, Sockets> = BTreeMap::new();
+    for (shard, socket) in sockets {
+        listeners.entry(shard.listener).or_default().push((shard, socket));
+    }
+    for (id, shards) in listeners {
+        let missing = threads.count().saturating_sub(shards.len());
+        for (shard, socket) in shards.iter().cycle().take(missing) {
+            let socket = socket.try_clone()?;
+            threads.deal(Order::Listen { id, address: shard.address, socket });
+        }
+        for (shard, socket) in shards {
+            threads.deal(Order::Listen { id, address: shard.address, socket });
+        }
+    }
+    Ok(())
 }
 
 async fn until(deadline: Option<Instant>) {

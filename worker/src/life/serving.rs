@@ -12,6 +12,7 @@ use crate::connection::thread::Thread;
 use crate::connection::transport::Transport;
 use crate::handover::give::OUTSTANDING_MAX;
 use crate::message::Peer;
+use crate::observe::access_log::AccessLog;
 use crate::plan::ThreadState;
 
 /// Connections that leave in one go, before others on the thread get their turn.
@@ -32,7 +33,7 @@ pub(crate) fn run(
     };
     LocalSet::new().block_on(&runtime, async {
         let state = ThreadState::new(std::sync::Arc::clone(&setup.plan));
-        let access = setup.access.as_ref().map(|sink| sink.open(&setup.plan));
+        let access = setup.plan.access_log.clone().map(AccessLog::new);
         let thread = Thread::new(
             state,
             setup.plan.edge.clone(),

@@ -64,13 +64,23 @@ pub(crate) struct Figures {
     pub(crate) cut: u64,
 }
 
+impl Figures {
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            connections: self.connections + other.connections,
+            busy: self.busy + other.busy,
+            requests: self.requests + other.requests,
+            cut: self.cut + other.cut,
+        }
+    }
+}
+
 /// What a serving thread is made with.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) plan: Arc<Plan>,
     pub(crate) leaving: UnboundedSender<Moving>,
     pub(crate) progress: Arc<Progress>,
-    pub(crate) access: Option<crate::observe::access_log::Sink>,
 }
 
 /// All serving threads, seen from the control loop.

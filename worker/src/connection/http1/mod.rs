@@ -233,14 +233,16 @@ impl Connection {
             head_only: head.method == Method::HEAD,
             keep_alive: intent.keep_alive,
         };
-        let log = thread.access.as_ref().map(|log| log.begin(&head, &self.facts.peer));
+        let log = thread.access.as_ref().and_then(|log| {
+            log.begin(&head, thread.state.client_ip(&head, &self.facts.peer))
+        });
         let request = Request { head, body, peer: self.facts.peer };
         let Some(response) = self.answer(thread, request).await else { return Sent::Cut };
         let status = response.status;
         let sent = self.send(thread, asked, response).await;
         thread.requests.set(thread.requests.get() + 1);
         if let (Some(access), Some(entry)) = (&thread.access, log) {
-            access.end(entry, status);
+            access.end(&entry, status);
         }
         sent
     }
