@@ -18,8 +18,4 @@ pub mod encode;
 pub mod respond;
 pub mod observe;
 
-/// Serves one generation; standard input is the channel to the supervisor.
-#[must_use]
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
-}
+pub use life::run;

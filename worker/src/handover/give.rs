@@ -91,11 +91,11 @@ pub(crate) struct Giver {
     next_number: u64,
     progress: Arc<Progress>,
     /// Where connections go that come back.
-    back: Box<dyn Fn(Moving)>,
+    back: Box<dyn FnMut(Moving)>,
 }
 
 impl Giver {
-    pub(crate) fn new(progress: Arc<Progress>, back: Box<dyn Fn(Moving)>) -> Self {
+    pub(crate) fn new(progress: Arc<Progress>, back: Box<dyn FnMut(Moving)>) -> Self {
         Self {
             target: None,
             then: None,

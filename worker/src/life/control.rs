@@ -237,9 +237,8 @@ impl Worker {
             }
         }
         let (giver, orders) = unbounded_channel();
-        let mut dealer = threads.dealer();
-        let back = move |moving: Moving| dealer(moving);
-        let task = Giver::new(Arc::clone(&progress), Box::new(back)).run(orders, departures);
+        let back = Box::new(threads.dealer());
+        let task = Giver::new(Arc::clone(&progress), back).run(orders, departures);
         drop(tokio::task::spawn_local(task));
         fault::strike(Phase::Ready);
         say(&channel, start.generation.0, &FromWorker::Ready).await?;

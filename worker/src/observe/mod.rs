@@ -1,3 +1,3 @@
 //! What the operator sees: the access log.
 
-pub(crate) mod access_log;
+pub mod access_log;
