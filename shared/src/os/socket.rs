@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket,
-    sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, listen,
+    setsockopt, shutdown, socket, sockopt,
 };
 
 /// Whether other sockets of this user may share the address (`SO_REUSEPORT`).
@@ -46,6 +46,14 @@ pub fn bound(address: SocketAddr, sharing: Sharing) -> Result<OwnedFd, Errno> {
 pub fn start_listening(fd: impl AsFd, backlog: i32) -> Result<(), Errno> {
     let backlog = Backlog::new(backlog).unwrap_or(Backlog::MAXCONN);
     listen(&fd, backlog)
+}
+
+/// Says that nothing more will be written (FIN); reading goes on.
+///
+/// # Errors
+/// `ENOTCONN` when the peer is gone.
+pub fn end_writing(fd: impl AsFd) -> Result<(), Errno> {
+    shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)
 }
 
 /// Whether `fd` is a listening TCP socket, and on which address.

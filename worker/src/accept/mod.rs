@@ -73,7 +73,7 @@ fn welcome(
     id: ListenerId,
     address: SocketAddr,
 ) {
-    let transport = Transport::Plain(stream);
+    let transport = Transport::plain(stream);
     let local = if address.ip().is_unspecified() {
         transport.local().unwrap_or(address)
     } else {

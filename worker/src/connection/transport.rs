@@ -1,65 +1,77 @@
 //! How bytes reach a client: one enum, so that TLS and relayed connections fit in later.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use baton_shared::os::socket;
 use bytes::BytesMut;
-use nix::sys::socket::{Shutdown, shutdown};
 use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
 
 /// A client's end.
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Plain TCP.
-    Plain(TcpStream),
+    Plain(RefCell<TcpStream>),
 }
 
 impl Transport {
+    /// A stream of this thread's runtime.
+    pub(crate) const fn plain(stream: TcpStream) -> Self {
+        Self::Plain(RefCell::new(stream))
+    }
+
     /// Takes a connected, non-blocking socket over.
     pub(crate) fn adopt(socket: OwnedFd) -> io::Result<Self> {
-        TcpStream::from_std(std::net::TcpStream::from(socket)).map(Self::Plain)
+        TcpStream::from_std(std::net::TcpStream::from(socket)).map(Self::plain)
     }
 
     /// Gives the socket back, no longer watched by this thread.
     pub(crate) fn release(self) -> io::Result<OwnedFd> {
         match self {
-            Self::Plain(stream) => Ok(stream.into_std()?.into()),
+            Self::Plain(stream) => Ok(stream.into_inner().into_std()?.into()),
         }
     }
 
     pub(crate) fn local(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Plain(stream) => stream.local_addr(),
+            Self::Plain(stream) => stream.borrow().local_addr(),
         }
     }
 
-    /// Ready when a read would not block. One task at a time may wait.
-    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Reads what is there into the room that `buffer` has; 0 is the end. One task at a time may
+    /// wait. A short read tells that nothing more is there: no second read has to find that out.
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(stream) => stream.poll_read_ready(context),
-        }
-    }
-
-    /// Reads what is there into the room that `buffer` has; 0 is the end.
-    pub(crate) fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.try_read_buf(buffer),
+            Self::Plain(stream) => {
+                poll_read_buf(Pin::new(&mut *stream.borrow_mut()), context, buffer)
+            },
         }
     }
 
     pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match (self, slices) {
-            (Self::Plain(stream), [only]) => stream.try_write(only),
-            (Self::Plain(stream), several) => stream.try_write_vectored(several),
+            (Self::Plain(stream), [only]) => stream.borrow().try_write(only),
+            (Self::Plain(stream), several) => stream.borrow().try_write_vectored(several),
         }
     }
 
+    /// Waits until a write may do something.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         match self {
-            Self::Plain(stream) => stream.writable().await,
+            Self::Plain(stream) => {
+                poll_fn(|context| stream.borrow().poll_write_ready(context)).await
+            },
         }
     }
 
@@ -67,16 +79,14 @@ impl Transport {
     pub(crate) fn end_writing(&self) {
         match self {
             // A peer that is gone already needs no goodbye.
-            Self::Plain(stream) => {
-                drop(shutdown(std::os::fd::AsRawFd::as_raw_fd(&stream.as_fd()), Shutdown::Write));
-            },
+            Self::Plain(stream) => drop(socket::end_writing(&*stream.borrow())),
         }
     }
 
     /// Makes the coming close a reset, so that the client cannot take what came for complete.
     pub(crate) fn reset_on_close(&self) {
         match self {
-            Self::Plain(stream) => drop(stream.set_zero_linger()),
+            Self::Plain(stream) => drop(stream.borrow().set_zero_linger()),
         }
     }
 }

@@ -172,7 +172,7 @@ impl Obedient {
             let Ok((stream, peer)) = listener.accept().await else { return };
             let peer = Peer { socket: peer, asserted: peer.ip(), local: peer };
             let id = baton_shared::words::ListenerId(u32::MAX);
-            thread.welcome(Transport::Plain(stream), peer, id);
+            thread.welcome(Transport::plain(stream), peer, id);
         }));
     }
 

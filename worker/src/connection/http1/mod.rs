@@ -73,6 +73,16 @@ pub(crate) struct Connection {
     searched: usize,
 }
 
+/// The clock that bounds the time of a head.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// No byte has come.
+    Stopped,
+    /// The first byte has come.
+    Due,
+    Runs,
+}
+
 enum Next {
     /// A head of so many bytes is there.
     Head(usize),
@@ -93,7 +103,9 @@ impl Connection {
                 Next::Head(length) => length,
                 Next::Left(leave) => return leave,
                 Next::Refused(refusal) => {
-                    self.refuse(thread, refusal).await;
+                    if self.refuse(thread, refusal).await == Sent::Close {
+                        self.linger().await;
+                    }
                     return Leave::Closed;
                 },
             };
@@ -125,7 +137,12 @@ impl Connection {
         mut timer: Pin<&mut Sleep>,
     ) -> Next {
         timer.as_mut().reset(self.facts.deadline);
-        let mut fresh = self.wire.with_unread(|unread| unread.is_empty());
+        // The clock of a head starts with its first byte; most heads are complete with it, and then
+        // nobody looks at the clock.
+        let mut clock = Clock::Stopped;
+        if self.wire.with_unread(|unread| !unread.is_empty()) {
+            clock = Clock::Runs;
+        }
         poll_fn(|context| {
             loop {
                 match thread.gate.mode() {
@@ -142,16 +159,17 @@ impl Connection {
                 match self.look_for_head(thread) {
                     Some(next) => return Poll::Ready(next),
                     None => match self.wire.poll_fill(context) {
-                        Poll::Ready(Ok(1..)) => {
-                            if fresh {
-                                fresh = false;
-                                self.start_head_clock(thread, timer.as_mut());
-                            }
-                        },
+                        Poll::Ready(Ok(1..)) if clock == Clock::Stopped => clock = Clock::Due,
+                        Poll::Ready(Ok(1..)) => {},
                         Poll::Ready(Ok(0) | Err(_)) => {
                             return Poll::Ready(Next::Left(Leave::Closed));
                         },
                         Poll::Pending => {
+                            if clock == Clock::Due {
+                                clock = Clock::Runs;
+                                self.facts.deadline = Instant::now() + thread.limits.head_timeout;
+                                timer.as_mut().reset(self.facts.deadline);
+                            }
                             return self.idle(thread, ticket, timer.as_mut(), context);
                         },
                     },
@@ -176,15 +194,6 @@ impl Connection {
                 None => None,
             }
         })
-    }
-
-    /// The first byte of a head has come: from now on it must be complete in time.
-    fn start_head_clock(&mut self, thread: &Thread, timer: Pin<&mut Sleep>) {
-        self.facts.deadline = Instant::now() + thread.limits.head_timeout;
-        // The common head is complete already; then nobody looks at the timer.
-        if self.look_for_head(thread).is_none() {
-            timer.reset(self.facts.deadline);
-        }
     }
 
     /// Nothing to read: waits for the deadline and the gate as well.
@@ -216,10 +225,7 @@ impl Connection {
             });
         let (head, intent) = match taken {
             Ok(taken) => taken,
-            Err(refusal) => {
-                self.refuse(thread, refusal).await;
-                return Sent::Cut;
-            },
+            Err(refusal) => return self.refuse(thread, refusal).await,
         };
         self.wire.begin_body(intent.framing, intent.expects_continue);
         let body = match intent.framing {
@@ -282,14 +288,8 @@ impl Connection {
     async fn send(&self, thread: &Rc<Thread>, mut asked: Asked, response: Response) -> Sent {
         let wire = &self.wire;
         match wire.body_fault() {
-            Some(Fault::Malformed) => {
-                self.refuse(thread, Refusal::BAD).await;
-                return Sent::Cut;
-            },
-            Some(Fault::TooLarge) => {
-                self.refuse(thread, Refusal::BodyTooLarge).await;
-                return Sent::Cut;
-            },
+            Some(Fault::Malformed) => return self.refuse(thread, Refusal::BAD).await,
+            Some(Fault::TooLarge) => return self.refuse(thread, Refusal::BodyTooLarge).await,
             Some(Fault::Cut) | None => {},
         }
         if !wire.body_is_done() && Rc::strong_count(wire) == 1 {
@@ -336,12 +336,13 @@ impl Connection {
         }
     }
 
-    /// Tells a client that its bytes are no request, and closes.
-    async fn refuse(&self, thread: &Thread, refusal: Refusal) {
+    /// Tells a client that its bytes are no request; the connection ends.
+    async fn refuse(&self, thread: &Thread, refusal: Refusal) -> Sent {
         let answer = thread.date.with(|date| refusal.answer(date));
         thread.refused.set(thread.refused.get() + 1);
-        if response::write_all(&self.wire, &mut [IoSlice::new(&answer)]).await.is_ok() {
-            self.linger().await;
+        match response::write_all(&self.wire, &mut [IoSlice::new(&answer)]).await {
+            Ok(()) => Sent::Close,
+            Err(_) => Sent::Cut,
         }
     }
 

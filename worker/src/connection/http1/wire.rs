@@ -138,25 +138,18 @@ impl Wire {
     }
 
     fn poll_read(&self, context: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.transport.poll_read_ready(context))?;
-            let mut input = self.input.borrow_mut();
-            if input.buffer.capacity() == 0 {
-                input.buffer = self.spare.take();
-            }
-            if input.buffer.capacity() - input.buffer.len() < room / 4 {
-                input.buffer.reserve(room);
-            }
-            match self.transport.try_read(&mut input.buffer) {
-                Ok(0) => {
-                    input.ended = true;
-                    return Poll::Ready(Ok(0));
-                },
-                Ok(count) => return Poll::Ready(Ok(count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {},
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        let mut input = self.input.borrow_mut();
+        if input.buffer.capacity() == 0 {
+            input.buffer = self.spare.take();
         }
+        if input.buffer.capacity() - input.buffer.len() < room / 4 {
+            input.buffer.reserve(room);
+        }
+        let read = self.transport.poll_read(context, &mut input.buffer);
+        if matches!(read, Poll::Ready(Ok(0))) {
+            input.ended = true;
+        }
+        read
     }
 
     /// A request begins whose body is framed so.
