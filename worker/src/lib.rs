@@ -17,5 +17,7 @@ pub mod decode;
 pub mod encode;
 pub mod respond;
 pub mod observe;
+#[cfg(test)]
+pub(crate) mod harness;
 
 pub use life::run;

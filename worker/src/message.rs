@@ -74,11 +74,11 @@ pub(crate) struct FieldSpan {
 }
 
 impl Head {
-    fn bytes(&self, span: &Span) -> &[u8] {
+    pub(crate) fn bytes(&self, span: &Span) -> &[u8] {
         self.buffer.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
-    fn text(&self, span: &Span) -> &str {
+    pub(crate) fn text(&self, span: &Span) -> &str {
         std::str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
 
@@ -116,6 +116,13 @@ impl Head {
     /// All field lines in order, names as sent, values without surrounding blanks.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|field| (self.text(&field.name), self.bytes(&field.value)))
+    }
+
+    /// Where the value of the first field of this name stands.
+    pub(crate) fn field_span(&self, name: &str) -> Option<&Span> {
+        let mut fields = self.fields.iter();
+        let field = fields.find(|field| self.text(&field.name).eq_ignore_ascii_case(name));
+        field.map(|field| &field.value)
     }
 
     /// The value of the first field of this name, in any case.

@@ -2,10 +2,61 @@
 
 use std::rc::Rc;
 
-use crate::message::{Request, Response};
-use crate::plan::ThreadState;
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::time::Instant;
 
-/// Stand-in.
-pub async fn serve(_thread: &Rc<ThreadState>, _request: Request) -> Response {
-    Response::new(http::StatusCode::OK, bytes::Bytes::from_static(b"hello"))
+use crate::message::{Head, Request, RequestBody, Response};
+use crate::plan::ThreadState;
+use crate::proxy::{self, Asked};
+use crate::route::table::Target;
+use crate::route::{self, builtin};
+use crate::{guards, respond};
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub async fn serve(thread: &Rc<ThreadState>, request: Request) -> Response {
+    let begun = Instant::now();
+    let plan = &thread.plan;
+    let Request { head, body, peer } = request;
+    let found = match plan.router.find(&asked(&head)) {
+        Ok(found) => found,
+        Err(miss) => return plan.misses.answer(head.method(), &miss),
+    };
+    let Some(endpoint) = plan.endpoint(found.value) else {
+        return answer_own(thread, found.value, &head, body).await;
+    };
+    if let Err(refusal) = guards::run(endpoint, &head) {
+        return respond::refused(refusal);
+    }
+    let client = plan.client_ip.find(&head, &peer);
+    let asked = Asked { head: &head, client, params: found.params };
+    match proxy::run(thread, endpoint, &asked, body, begun).await {
+        Ok(response) => response,
+        Err(failure) => respond::failed(thread, failure),
+    }
+}
+
+fn asked(head: &Head) -> route::Asked<'_> {
+    let forwarded_prefix = head.field("x-forwarded-prefix");
+    route::Asked { method: head.method(), path: head.path(), query: head.query(), forwarded_prefix }
+}
+
+/// KrakenD's own endpoints.
+async fn answer_own(
+    thread: &ThreadState,
+    target: &Target,
+    head: &Head,
+    body: RequestBody,
+) -> Response {
+    match target {
+        Target::Health => builtin::health(thread.now()),
+        Target::Debug => builtin::debug(),
+        Target::Echo => match proxy::hold(body).await {
+            Ok(body) => builtin::echo(head, &body),
+            Err(failure) => respond::failed(thread, failure),
+        },
+        Target::AutoOptions { allow } => thread.plan.misses.auto_options(allow),
+        // Every endpoint that is routed is in the plan.
+        Target::Endpoint(_) => Response::new(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+    }
 }

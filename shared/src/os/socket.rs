@@ -53,7 +53,7 @@ pub fn start_listening(fd: impl AsFd, backlog: i32) -> Result<(), Errno> {
 /// # Errors
 /// `ENOTCONN` when the peer is gone.
 pub fn end_writing(fd: impl AsFd) -> Result<(), Errno> {
-    shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)
+    shutdown(std::os::fd::AsRawFd::as_raw_fd(&fd.as_fd()), Shutdown::Write)
 }
 
 /// Whether `fd` is a listening TCP socket, and on which address.

@@ -17,8 +17,8 @@ use baton_shared::config::model::EndpointConfig;
 
 use crate::decode::Data;
 
-pub use error_details::error_details;
 pub(crate) use escape::plain as json_string;
+pub use error_details::error_details;
 pub use static_json::{Integers, static_json};
 
 /// An endpoint's `output_encoding`.
@@ -68,6 +68,16 @@ impl OutputEncoding {
             _ => None,
         };
         Self::of(&endpoint.output_encoding).or(fallback).unwrap_or(Ok(Self::Json))
+    }
+
+    /// Every `Content-Type` that it can give, so that field lines can be written at start.
+    #[must_use]
+    pub const fn content_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Json | Self::JsonCollection | Self::Negotiate => &[JSON],
+            Self::String => &[TEXT],
+            Self::NoOp => &[],
+        }
     }
 
     /// The renderer of this name, if KrakenD has one.

@@ -1,6 +1,123 @@
 //! The configuration compiled into what is served: parsed once, always valid, read-only.
+//!
+//! Nothing on the way of a request reads a configuration: what can be decided, parsed, looked up or formatted
+//! beforehand is done here. [`compile`] tells all problems at once.
 
 pub mod template;
-/// Stand-in.
+mod edge;
+mod backend;
+mod compile;
+mod endpoint;
+mod host;
+mod settings;
+mod thread;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use baton_shared::control::message::{self, Notice, Policy};
+
+pub use backend::BackendPlan;
+pub(crate) use backend::{HostTarget, OnError};
+pub use compile::{CompileOptions, check_plan, compile};
+pub(crate) use endpoint::StreamDeadline;
+pub use endpoint::{Endpoint, Pipe};
+pub use host::{Host, HostError, HostId, Scheme};
+pub use thread::{Counters, ThreadState};
+
+use crate::backend::balance::Balance;
+use crate::backend::exchange::Reuse;
+use crate::backend::pool::PoolLimits;
+use crate::connection::EdgeLimits;
+use crate::guards::client_ip::ClientIp;
+use crate::observe::access_log::AccessLogPlan;
+use crate::respond::FailureLines;
+use crate::route::Router;
+use crate::route::miss::MissPages;
+use crate::route::table::Target;
+
+/// All that is served. Shared by the threads of a worker, never changed.
 #[derive(Debug)]
-pub struct ThreadState {}
+pub struct Plan {
+    /// Addresses to listen on.
+    pub listeners: Vec<SocketAddr>,
+    /// What the supervisor does by this configuration.
+    pub policy: Policy,
+    /// What is asked for and not done, and what looks wrong.
+    pub notices: Vec<Notice>,
+    /// Bounds of the edge.
+    pub edge: EdgeLimits,
+    /// The access log; none: switched off.
+    pub access_log: Option<AccessLogPlan>,
+    /// Method and path to what answers.
+    pub(crate) router: Router<Target>,
+    /// Answers of the router's own.
+    pub(crate) misses: MissPages,
+    /// Whose request it is.
+    pub(crate) client_ip: ClientIp,
+    /// In file order.
+    pub endpoints: Box<[Endpoint]>,
+    /// Every host that any backend names.
+    pub(crate) hosts: Box<[Host]>,
+    /// How many backend entries there are.
+    pub(crate) backends: usize,
+    /// How backends are spoken to.
+    pub(crate) client: ClientPlan,
+    /// What the gateway calls itself towards backends.
+    pub(crate) agent: Box<str>,
+    /// Field lines of answers, each set once.
+    pub(crate) lines: Box<[Box<str>]>,
+    /// Which of them failures have.
+    pub(crate) failures: FailureLines,
+    /// Whether clients are told why something failed (`router.return_error_msg`).
+    pub(crate) tell_errors: TellErrors,
+}
+
+/// Whether an error's text goes to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TellErrors {
+    /// `router.return_error_msg`.
+    Yes,
+    /// The body stays empty.
+    No,
+}
+
+/// Settings of the service for its calls to backends; limits are those of one thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientPlan {
+    pub(crate) pool: PoolLimits,
+    pub(crate) balance: Balance,
+    pub(crate) reuse: Reuse,
+    /// `dialer_timeout`.
+    pub(crate) dial_time_max: Option<Duration>,
+    /// `response_header_timeout`.
+    pub(crate) head_time_max: Option<Duration>,
+    /// `dns_cache_ttl`.
+    pub(crate) keep_addresses: Duration,
+}
+
+impl Plan {
+    /// What the supervisor must know.
+    #[must_use]
+    pub fn summary(&self) -> message::Plan {
+        message::Plan {
+            listeners: self.listeners.clone(),
+            policy: self.policy.clone(),
+            endpoints: self.endpoints.len(),
+            notices: self.notices.clone(),
+        }
+    }
+
+    /// The endpoint that a route leads to; `None` for what is KrakenD's own.
+    pub(crate) fn endpoint(&self, target: &Target) -> Option<&Endpoint> {
+        match target {
+            Target::Endpoint(index) => self.endpoints.get(*index),
+            Target::Health | Target::Debug | Target::Echo | Target::AutoOptions { .. } => None,
+        }
+    }
+
+    /// A host of the table.
+    pub(crate) fn host(&self, host: HostId) -> Option<&Host> {
+        self.hosts.get(host.index())
+    }
+}

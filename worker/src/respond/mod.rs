@@ -1,1 +1,102 @@
-//! What the client is told: status, headers, the only place where failures become answers.
+//! What a client is told: the only place where a refusal or a failure becomes an answer.
+//!
+//! KrakenD: every failure of a backend is a 500 with an empty body, its text only with
+//! `router.return_error_msg`; refusals before the pipe carry no `X-Krakend` fields.
+
+pub(crate) mod lines;
+pub(crate) mod sniff;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+
+use crate::backend::Failure;
+use crate::encode::Rendered;
+use crate::guards::Refusal;
+use crate::message::{Response, ResponseBody, UploadError};
+use crate::plan::{Endpoint, TellErrors, ThreadState};
+use lines::{Completed, LinesId};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The lines of failures, by whether a text follows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailureLines {
+    /// Without a body, or with one whose `Content-Type` stands among the fields.
+    pub(crate) plain: LinesId,
+    /// With a text.
+    pub(crate) text: LinesId,
+}
+
+impl FailureLines {
+    pub(crate) fn compile(table: &mut lines::LinesTable) -> Self {
+        Self {
+            plain: table.answer(Completed::False, None, None),
+            text: table.answer(Completed::False, Some(TEXT), None),
+        }
+    }
+}
+
+/// Data, rendered.
+pub(crate) fn data(
+    thread: &ThreadState,
+    endpoint: &Endpoint,
+    rendered: Rendered,
+    completed: Completed,
+) -> Response {
+    let lines = endpoint.data_lines(rendered.content_type, completed);
+    let mut response = Response::new(StatusCode::OK, rendered.body);
+    match lines {
+        Some(lines) => response.lines = thread.lines.of(lines),
+        None => {
+            response.lines = thread.lines.of(thread.plan.failures.plain);
+            let content_type = HeaderValue::from_static(rendered.content_type);
+            response.headers.insert(CONTENT_TYPE, content_type);
+        },
+    }
+    response
+}
+
+/// A refusal before any backend was called.
+pub(crate) fn refused(refusal: Refusal) -> Response {
+    let status = match refusal {
+        Refusal::NotBuilt => StatusCode::NOT_IMPLEMENTED,
+    };
+    Response::new(status, Bytes::new())
+}
+
+/// An endpoint without data.
+pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
+    let plan = &thread.plan;
+    let mut response = Response::new(status(&failure), Bytes::new());
+    response.lines = thread.lines.of(plan.failures.plain);
+    match (plan.tell_errors, failure) {
+        (TellErrors::No, _) => {},
+        (TellErrors::Yes, Failure::Passed { body, content_type, .. }) => {
+            response.headers.insert(CONTENT_TYPE, content_type);
+            response.body = ResponseBody::Full(body);
+        },
+        (TellErrors::Yes, failure) => {
+            response.lines = thread.lines.of(plan.failures.text);
+            response.body = ResponseBody::Full(Bytes::from(failure.to_string()));
+        },
+    }
+    response
+}
+
+const fn status(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::Passed { status, .. } => *status,
+        Failure::DotSegment | Failure::Upload(UploadError::Broken) => StatusCode::BAD_REQUEST,
+        Failure::Upload(UploadError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+        Failure::Upload(UploadError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        Failure::NoHosts
+        | Failure::Late
+        | Failure::Call { .. }
+        | Failure::Url(_)
+        | Failure::Status { .. }
+        | Failure::Decode(_)
+        | Failure::Body(_)
+        | Failure::TooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

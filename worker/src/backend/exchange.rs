@@ -1,0 +1,107 @@
+//! One exchange with a backend: a connection, a request, the head of its answer.
+//!
+//! A request is sent once. Two exceptions, neither of which a backend can notice twice: a connection that
+//! turns out to be closed before a byte was written costs nothing, and a request without a body of a safe
+//! method whose **reused** connection ended before any byte of an answer is sent once more on a new one
+//! (RFC 9110 §9.2.2): backends close idle connections, and their close may cross a request.
+//! KrakenD: the same, by Go's transport.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::Method;
+use tokio::time::Instant;
+
+use super::answer::{Answer, Called};
+use super::dial::Dialer;
+use super::failure::CallError;
+use super::link::{Link, Lost, Outgoing};
+use super::pool::Pool;
+use crate::plan::Host;
+
+/// A request as it is sent.
+pub(crate) type Outbound = http::Request<Outgoing>;
+
+/// What one thread needs to speak to backends.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) dialer: Dialer,
+    /// `response_header_timeout`.
+    pub(crate) head_time_max: Option<Duration>,
+    /// `disable_keep_alives` unless it is set.
+    pub(crate) reuse: Reuse,
+}
+
+/// Whether connections serve more than one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// As long as both sides keep them.
+    KeepAlive,
+    /// `disable_keep_alives`.
+    Never,
+}
+
+impl Client {
+    /// Sends `request` to `host` and waits for the head of the answer, at most until `deadline`. `again`
+    /// makes the same request once more; only asked for one without a body.
+    pub(crate) async fn exchange(
+        &self,
+        host: &Host,
+        mut request: Outbound,
+        again: impl Fn() -> Outbound,
+        deadline: Instant,
+    ) -> Result<Answer, CallError> {
+        let mut repeatable = is_safe(request.method()) && request.body().is_empty();
+        let mut take_idle = true;
+        let uri = request.uri().clone();
+        // Bounded: each turn uses up an idle connection, or is the last but one, or the last.
+        loop {
+            let idle = if take_idle { self.idle(host) } else { None };
+            let mut link = match idle {
+                Some(link) => link,
+                None => self.dialer.dial(host, deadline).await?,
+            };
+            match link.send(request, self.head_deadline(deadline)).await {
+                Ok(answer) => {
+                    let called = Called::new(host, uri);
+                    return Answer::check(answer, link, self.home(host), called);
+                },
+                Err(Lost::Late) if Instant::now() < deadline => return Err(CallError::HeadLate),
+                Err(Lost::Late) => return Err(CallError::Late),
+                Err(Lost::Unsent(unsent)) if link.reused => request = *unsent,
+                Err(Lost::Unsent(_)) => return Err(CallError::Closed),
+                Err(Lost::Broken { error, answered }) => {
+                    let error = CallError::of(&error, answered);
+                    if !(link.reused && repeatable && !answered && error.is_of_connection()) {
+                        return Err(error);
+                    }
+                    (repeatable, take_idle) = (false, false);
+                    request = again();
+                },
+            }
+        }
+    }
+
+    fn idle(&self, host: &Host) -> Option<Box<Link>> {
+        self.pool.take(host.id?)
+    }
+
+    /// Where the connection goes after its answer.
+    fn home(&self, host: &Host) -> Option<(Rc<Pool>, crate::plan::HostId)> {
+        match self.reuse {
+            Reuse::KeepAlive => Some((Rc::clone(&self.pool), host.id?)),
+            Reuse::Never => None,
+        }
+    }
+
+    fn head_deadline(&self, deadline: Instant) -> Instant {
+        let own = self.head_time_max.and_then(|time| Instant::now().checked_add(time));
+        own.map_or(deadline, |own| own.min(deadline))
+    }
+}
+
+/// Methods that change nothing (RFC 9110 §9.2.1).
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+}

@@ -1,0 +1,273 @@
+//! Why a backend gave nothing, in the words that KrakenD gives.
+//!
+//! With `router.return_error_msg` these texts leave the gateway, and people match on them: they follow Go's
+//! `net/http`. Each level speaks of itself and ends with its cause, as Go's do.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode};
+use nix::errno::Errno;
+
+use super::answer::AnswerError;
+use crate::decode::DecodeError;
+use crate::message::UploadError;
+use crate::plan::Host;
+
+/// Why an endpoint has no data to give. All are 500 but those that say otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A backend without hosts.
+    #[error("no hosts available")]
+    NoHosts,
+    /// The endpoint's `timeout` passed.
+    #[error("context deadline exceeded")]
+    Late,
+    /// The exchange failed.
+    #[error("{} \"{url}\": {error}", Verb(method))]
+    Call {
+        /// The method that was sent.
+        method: Method,
+        /// The URL that was called, or the `Location` that could not be.
+        url: String,
+        /// What went wrong.
+        error: CallError,
+    },
+    /// The URL cannot be called: what a client put into it is no part of one.
+    #[error("{0}")]
+    Url(String),
+    /// A value of the client's would change the path that was authorised: 400.
+    #[error("a path parameter may not hold a dot segment")]
+    DotSegment,
+    /// The client's body ended early: 400, 408 or 413.
+    #[error(transparent)]
+    Upload(UploadError),
+    /// Neither 200 nor 201.
+    #[error("invalid status code {} [{method} {pattern}]: {url}", status.as_u16())]
+    Status {
+        /// What the backend answered.
+        status: StatusCode,
+        /// The backend's method.
+        method: Method,
+        /// Its `url_pattern`, as KrakenD rewrites it.
+        pattern: Box<str>,
+        /// What was called in the end, after redirects.
+        url: String,
+    },
+    /// The same with `return_error_code`: the client gets the backend's status and, where errors are told, its
+    /// body.
+    #[error("{}", String::from_utf8_lossy(body))]
+    Passed {
+        /// What the backend answered.
+        status: StatusCode,
+        /// Its body.
+        body: Bytes,
+        /// What the body is.
+        content_type: HeaderValue,
+    },
+    /// The body is not what `encoding` promises.
+    #[error(transparent)]
+    Decode(DecodeError),
+    /// The body ended early.
+    #[error(transparent)]
+    Body(AnswerError),
+    /// The body is larger than what is held in memory.
+    #[error("the answer is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The bound.
+        bytes_max: u64,
+    },
+}
+
+/// What can go wrong in one exchange.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The deadline passed; told as [`Failure::Late`].
+    #[error("context deadline exceeded")]
+    Late,
+    /// `response_header_timeout` passed.
+    #[error("net/http: timeout awaiting response headers")]
+    HeadLate,
+    /// No connection.
+    #[error("{0}")]
+    Dial(DialError),
+    /// The backend closed without an answer.
+    #[error("EOF")]
+    Closed,
+    /// It closed within the head of its answer.
+    #[error("unexpected EOF")]
+    Cut,
+    /// The socket failed.
+    #[error("{0}")]
+    Broken(SocketError),
+    /// The answer is not HTTP/1.1.
+    #[error("net/http: HTTP/1.x transport connection broken: malformed HTTP response")]
+    Malformed,
+    /// The head of the answer is larger than what is accepted.
+    #[error("net/http: server response headers exceeded the limit; aborted")]
+    HeadTooLarge,
+    /// The answer switches protocols, which nobody asked for.
+    #[error("unexpected 101 Switching Protocols")]
+    Upgrade,
+    /// The answer has two framings, or one that is not plain `chunked` (RFC 9112 §6.3).
+    #[error("net/http: HTTP/1.x transport connection broken: ambiguous framing")]
+    Ambiguous,
+    /// The client's body ended early; told as [`Failure::Upload`].
+    #[error("{0}")]
+    Upload(UploadError),
+    /// A redirect too many.
+    #[error("stopped after 10 redirects")]
+    Redirects,
+    /// A redirect to something that cannot be called.
+    #[error("{0}")]
+    Location(String),
+    /// `https` hosts are for a later version.
+    #[error("calls over TLS are not built yet")]
+    TlsNotBuilt,
+    /// The client's host is no host.
+    #[error("{0}")]
+    Host(crate::plan::HostError),
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name has no address.
+    #[error("dial tcp: lookup {0}: no such host")]
+    Lookup(Box<str>),
+    /// The address does not answer in time.
+    #[error("dial tcp {0}: i/o timeout")]
+    Slow(HostAndPort),
+    /// The kernel says no.
+    #[error("dial tcp {address}: connect: {}", SocketText(error))]
+    Connect {
+        /// Whom it was tried with.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+}
+
+/// A host as Go's dialer shows it.
+#[derive(Debug)]
+pub struct HostAndPort(String);
+
+/// A failed read or write.
+#[derive(Debug)]
+pub struct SocketError(io::Error);
+
+impl From<&Host> for HostAndPort {
+    fn from(host: &Host) -> Self {
+        Self(format!("{}:{}", host.name, host.port))
+    }
+}
+
+impl fmt::Display for HostAndPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for SocketError {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for SocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "read: {}", SocketText(&self.0))
+    }
+}
+
+/// The kernel's words as Go has them: lower case, no number.
+struct SocketText<'a>(&'a io::Error);
+
+impl fmt::Display for SocketText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.raw_os_error() {
+            Some(number) => f.write_str(&Errno::from_raw(number).desc().to_ascii_lowercase()),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+/// `Get`, `Post`: how Go begins an error of its HTTP client.
+struct Verb<'a>(&'a Method);
+
+impl fmt::Display for Verb<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut letters = self.0.as_str().chars();
+        if let Some(first) = letters.next() {
+            write!(f, "{first}{}", letters.as_str().to_ascii_lowercase())?;
+        }
+        Ok(())
+    }
+}
+
+impl CallError {
+    /// Whether the connection failed, rather than what was said on it.
+    pub(crate) const fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Closed | Self::Broken(_))
+    }
+
+    /// What hyper's error means; `answered`: some of an answer was read.
+    pub(crate) fn of(error: &hyper::Error, answered: bool) -> Self {
+        if let Some(upload) = cause::<UploadError>(error) {
+            return Self::Upload(match upload {
+                UploadError::Broken => UploadError::Broken,
+                UploadError::TooSlow => UploadError::TooSlow,
+                UploadError::TooLarge => UploadError::TooLarge,
+            });
+        }
+        if error.is_parse() {
+            return Self::Malformed;
+        }
+        match cause::<io::Error>(error) {
+            Some(socket) => match socket.raw_os_error() {
+                Some(number) => Self::Broken(io::Error::from_raw_os_error(number).into()),
+                // The only error that is not the kernel's is the bound of the connection itself.
+                None => Self::HeadTooLarge,
+            },
+            None if answered => Self::Cut,
+            None => Self::Closed,
+        }
+    }
+}
+
+fn cause<T: std::error::Error + 'static>(error: &hyper::Error) -> Option<&T> {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_are_those_of_go() {
+        let error = CallError::Dial(DialError::Connect {
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            error: io::Error::from_raw_os_error(Errno::ECONNREFUSED as i32),
+        });
+        let failure =
+            Failure::Call { method: Method::GET, url: "http://127.0.0.1:1/x".to_owned(), error };
+        assert_eq!(
+            failure.to_string(),
+            "Get \"http://127.0.0.1:1/x\": dial tcp 127.0.0.1:1: connect: connection refused"
+        );
+        let error =
+            CallError::Broken(io::Error::from_raw_os_error(Errno::ECONNRESET as i32).into());
+        let failure = Failure::Call { method: Method::POST, url: "http://h/x".to_owned(), error };
+        assert_eq!(failure.to_string(), "Post \"http://h/x\": read: connection reset by peer");
+    }
+}

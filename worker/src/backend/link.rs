@@ -1,0 +1,343 @@
+//! One connection to a backend, driven by whoever waits for its answer.
+//!
+//! hyper's connection is a future that somebody has to poll. Usually a task of its own does; here the task
+//! that wants the answer polls it in place, so a request costs no second task, no wake-up between two tasks
+//! and, when it is dropped, cuts its exchange at once. An idle connection is polled by nobody: the pool looks
+//! at it before each use and now and then ([`super::pool`]).
+//!
+//! The exception is an answer that begins while the client still uploads: whoever passes the answer on may
+//! have to wait for a client that reads nothing before it has sent everything. There the connection gets a
+//! task of its own for the rest of the exchange, and is not used again.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, spawn_local, unconstrained};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::message::{RequestBody, UploadError};
+
+/// Bytes that a backend may send before the head of its answer is complete: the head itself and any
+/// interim answers (1xx) before it. Bounds their number too.
+const ANSWER_HEAD_BYTES_MAX: u64 = 1 << 20;
+
+/// The most that hyper buffers of what was read and not yet understood; one field line longer than this
+/// fails the exchange.
+const READ_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// What an exchange may ask about the bytes of its connection.
+#[derive(Debug)]
+struct Ledger {
+    /// Bytes of the present answer.
+    read_bytes: Cell<u64>,
+    /// How many more may come before the head is complete.
+    head_bytes_left: Cell<u64>,
+    /// Whether the request's body is still being sent.
+    uploads: Cell<bool>,
+}
+
+/// A request's body on its way to the backend.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    body: RequestBody,
+    /// Told when the last of it has been handed over, or nobody wants it any more.
+    told: Option<Rc<Ledger>>,
+}
+
+/// The socket, with its bytes counted.
+#[derive(Debug)]
+struct Wire {
+    stream: TcpStream,
+    ledger: Rc<Ledger>,
+}
+
+/// An established connection to one backend host.
+#[derive(Debug)]
+pub(crate) struct Link {
+    sender: SendRequest<Outgoing>,
+    /// `None` once it has ended, or has a task of its own.
+    connection: Option<Driven>,
+    /// The task that drives the connection instead.
+    driver: Option<Driver>,
+    ledger: Rc<Ledger>,
+    /// The deadline of the present exchange. It lives as long as the connection: moving a running timer
+    /// into the future costs no lock, a new one does.
+    timer: Pin<Box<Sleep>>,
+    /// Whether an exchange was completed here before: only then may the backend have closed it meanwhile.
+    pub(crate) reused: bool,
+}
+
+type Driven = Connection<TokioIo<Wire>, Outgoing>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// The deadline passed.
+    Late,
+    /// The connection was found closed before a byte was written: the request is as good as new.
+    Unsent(Box<http::Request<Outgoing>>),
+    /// The request may have reached the backend.
+    Broken {
+        /// What hyper says.
+        error: hyper::Error,
+        /// Whether anything of an answer was read.
+        answered: bool,
+    },
+}
+
+impl Link {
+    /// Speaks HTTP/1.1 on `stream`. Does not wait: HTTP/1.1 has no handshake.
+    pub(crate) async fn new(stream: TcpStream) -> hyper::Result<Self> {
+        let ledger = Rc::new(Ledger {
+            read_bytes: Cell::new(0),
+            head_bytes_left: Cell::new(ANSWER_HEAD_BYTES_MAX),
+            uploads: Cell::new(false),
+        });
+        let wire = Wire { stream, ledger: Rc::clone(&ledger) };
+        let (sender, connection) = http1::Builder::new()
+            .title_case_headers(true)
+            .max_buf_size(READ_BUFFER_BYTES_MAX)
+            .handshake(TokioIo::new(wire))
+            .await?;
+        let timer = Box::pin(sleep_until(Instant::now()));
+        let connection = Some(connection);
+        Ok(Self { sender, connection, driver: None, ledger, timer, reused: false })
+    }
+
+    /// Sends `request` and waits for the head of its answer, at most until `deadline`.
+    pub(crate) async fn send(
+        &mut self,
+        mut request: http::Request<Outgoing>,
+        deadline: Instant,
+    ) -> Result<http::Response<Incoming>, Lost> {
+        self.ledger.read_bytes.set(0);
+        self.ledger.head_bytes_left.set(ANSWER_HEAD_BYTES_MAX);
+        self.set_deadline(deadline);
+        self.ledger.uploads.set(!request.body().is_end_stream());
+        request.body_mut().told = Some(Rc::clone(&self.ledger));
+        // Only `drive` can complete it, and it runs right before: a waker would wake this very task for
+        // nothing. `unconstrained`, since with no budget left it would count on that waker.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
+        let outcome = std::future::poll_fn(|context| {
+            drive(&mut self.connection, context);
+            let looked = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(outcome) = looked {
+                return Poll::Ready(Some(outcome));
+            }
+            self.timer.as_mut().poll(context).map(|()| None)
+        });
+        match outcome.await {
+            Some(Ok(answer)) => {
+                self.ledger.head_bytes_left.set(u64::MAX);
+                self.let_an_upload_go_on();
+                Ok(answer)
+            },
+            Some(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => Lost::Unsent(Box::new(request)),
+                None => Lost::Broken {
+                    error: error.into_error(),
+                    answered: self.ledger.read_bytes.get() > 0,
+                },
+            }),
+            None => Err(Lost::Late),
+        }
+    }
+
+    fn let_an_upload_go_on(&mut self) {
+        if self.ledger.uploads.get()
+            && let Some(connection) = self.connection.take()
+        {
+            // How it ends is told through the answer's body.
+            let driver = spawn_local(async move { drop(connection.await) });
+            self.driver = Some(Driver(driver.abort_handle()));
+        }
+    }
+
+    /// From now on [`Self::poll_body`] fails after `deadline`.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    /// The next piece of the answer's body; `None` at its end.
+    pub(crate) fn poll_body(
+        &mut self,
+        body: &mut Incoming,
+        bound: Bound,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyLost>>> {
+        let mut unwoken = Context::from_waker(Waker::noop());
+        // First what is there: asking is also what makes the connection read on.
+        let mut looked = if self.driver.is_some() {
+            Pin::new(&mut *body).poll_frame(context)
+        } else {
+            Pin::new(&mut *body).poll_frame(&mut unwoken)
+        };
+        if looked.is_pending() && self.driver.is_none() {
+            drive(&mut self.connection, context);
+            looked = Pin::new(body).poll_frame(&mut unwoken);
+        }
+        match looked {
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BodyLost::Broken))),
+            Poll::Pending if bound == Bound::Deadline => {
+                self.timer.as_mut().poll(context).map(|()| Some(Err(BodyLost::Late)))
+            },
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Whether a next request may be sent here now: the last answer is complete, nothing more was read,
+    /// the backend keeps the connection. Looks at the socket without waiting.
+    pub(crate) fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
+        drive(&mut self.connection, context);
+        self.was_idle()
+    }
+
+    /// As [`Self::is_idle`], by what is known.
+    pub(crate) fn was_idle(&self) -> bool {
+        self.connection.is_some() && self.sender.is_ready()
+    }
+}
+
+/// What ends the wait for a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The deadline that was set last.
+    Deadline,
+    /// Only the backend or the client: `"@baton".stream_timeout` lifted the deadline.
+    None,
+}
+
+/// Why a body is incomplete.
+#[derive(Debug)]
+pub(crate) enum BodyLost {
+    /// The deadline passed.
+    Late,
+    /// The connection or the framing broke.
+    Broken(hyper::Error),
+}
+
+/// Lets the connection do what it can do now. Its end is noted; why it ended is told to whoever waits for
+/// an answer, and concerns nobody else.
+fn drive(connection: &mut Option<Driven>, context: &mut Context<'_>) {
+    if let Some(open) = connection
+        && Pin::new(open).poll(context).is_ready()
+    {
+        *connection = None;
+    }
+}
+
+/// Ends the task of a connection when nobody wants its answer any more.
+#[derive(Debug)]
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl From<RequestBody> for Outgoing {
+    fn from(body: RequestBody) -> Self {
+        Self { body, told: None }
+    }
+}
+
+impl Outgoing {
+    /// Whether the same can be sent once more.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.body, RequestBody::Empty)
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// hyper drops a body when it has taken the last of it.
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if let Some(ledger) = &self.told {
+            ledger.uploads.set(false);
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let left = this.ledger.head_bytes_left.get();
+        if left == 0 {
+            return Poll::Ready(Err(io::Error::other("the head of the answer is too large")));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        let read = (buffer.filled().len() - before) as u64;
+        this.ledger.read_bytes.set(this.ledger.read_bytes.get() + read);
+        if left != u64::MAX {
+            this.ledger.head_bytes_left.set(left.saturating_sub(read));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,135 @@
+//! Connections to backends that wait for their next request; each serving thread has its own.
+//!
+//! KrakenD: one pool for the process, keyed by host (`max_idle_connections`,
+//! `max_idle_connections_per_host`, `idle_connection_timeout`, `disable_keep_alives`). Here the two limits are
+//! divided by the threads. The connection that was used last is used first, so that those beyond the present
+//! need grow old and are closed.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::spawn_local;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::link::Link;
+use crate::plan::HostId;
+
+/// How often idle connections are looked at: so long at most a connection that its backend has closed
+/// keeps its descriptor. A request that would use it finds out by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a thread may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Idle connections of all hosts together.
+    pub idle_max: usize,
+    /// Idle connections of one host.
+    pub idle_per_host_max: usize,
+    /// How long one may be idle; none: until its backend closes it.
+    pub idle_time_max: Option<Duration>,
+}
+
+/// The idle connections of one thread.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    limits: PoolLimits,
+    hosts: RefCell<Vec<Vec<Idle>>>,
+    idle: Cell<usize>,
+    /// Whether somebody looks after what is idle.
+    watched: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    link: Box<Link>,
+    /// When it came back; only told apart where `idle_time_max` is set.
+    since: Option<Instant>,
+}
+
+impl Pool {
+    pub(crate) fn new(limits: PoolLimits, hosts: usize) -> Rc<Self> {
+        let hosts = RefCell::new(std::iter::repeat_with(Vec::new).take(hosts).collect());
+        Rc::new(Self { limits, hosts, idle: Cell::new(0), watched: Cell::new(false) })
+    }
+
+    /// A connection to `host` that was idle when it was last looked at.
+    pub(crate) fn take(&self, host: HostId) -> Option<Box<Link>> {
+        loop {
+            let idle = self.hosts.borrow_mut().get_mut(host.index())?.pop()?;
+            self.idle.set(self.idle.get() - 1);
+            if !self.is_too_old(&idle) && idle.link.was_idle() {
+                return Some(idle.link);
+            }
+        }
+    }
+
+    /// Keeps `link` for a next request, or closes it: when the limits are reached, or when the connection
+    /// is not exactly between two exchanges.
+    pub(crate) fn give(self: &Rc<Self>, host: HostId, mut link: Box<Link>) {
+        if self.idle.get() >= self.limits.idle_max || !link.was_idle() {
+            return;
+        }
+        let mut hosts = self.hosts.borrow_mut();
+        let Some(host) = hosts.get_mut(host.index()) else { return };
+        if host.len() < self.limits.idle_per_host_max {
+            link.reused = true;
+            host.push(Idle { link, since: self.limits.idle_time_max.map(|_| Instant::now()) });
+            self.idle.set(self.idle.get() + 1);
+            self.watch();
+        }
+    }
+
+    /// How many connections are idle.
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.get()
+    }
+
+    fn is_too_old(&self, idle: &Idle) -> bool {
+        let (Some(since), Some(longest)) = (idle.since, self.limits.idle_time_max) else {
+            return false;
+        };
+        since.elapsed() >= longest
+    }
+
+    /// Sees to it that somebody closes what ages or was closed by its backend, as long as anything is idle.
+    fn watch(self: &Rc<Self>) {
+        if self.watched.replace(true) {
+            return;
+        }
+        let pool = Rc::downgrade(self);
+        drop(spawn_local(look_after(pool)));
+    }
+
+    /// Closes what may not stay.
+    async fn sweep(&self) {
+        let hosts = self.hosts.borrow().len();
+        for host in 0..hosts {
+            poll_fn(|context| {
+                if let Some(idle) = self.hosts.borrow_mut().get_mut(host) {
+                    let before = idle.len();
+                    idle.retain_mut(|one| !self.is_too_old(one) && one.link.is_idle(context));
+                    self.idle.set(self.idle.get() - (before - idle.len()));
+                }
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+}
+
+async fn look_after(pool: Weak<Pool>) {
+    let mut ticks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.sweep().await;
+        if pool.idle() == 0 {
+            pool.watched.set(false);
+            return;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One entry of `backend`, compiled.
+
+use baton_shared::config::model::{BackendConfig, EndpointConfig};
+use baton_shared::words::JsonPointer;
+use http::Method;
+
+use super::compile::Compiler;
+use super::host::{Host, HostError, HostId};
+use super::settings;
+use super::template::Template;
+use crate::backend::exchange::Reuse;
+use crate::backend::query::QueryFilter;
+use crate::backend::request::{Compression, HeaderPlan};
+
+/// A call that an endpoint makes.
+#[derive(Debug)]
+pub struct BackendPlan {
+    /// Where it stands in the configuration.
+    pub at: JsonPointer,
+    /// Its place among all backend entries: the state of its balancer, and what a thread keeps for it.
+    pub(crate) place: usize,
+    /// The method that is sent.
+    pub(crate) method: Method,
+    /// `url_pattern`, compiled.
+    pub(crate) url: Template,
+    /// The client's parameters that pass.
+    pub(crate) query: QueryFilter,
+    /// `host`, in order.
+    pub(crate) targets: Box<[HostTarget]>,
+    /// The fields that are sent.
+    pub(crate) headers: HeaderPlan,
+    /// What becomes of an answer that is neither 200 nor 201.
+    pub(crate) on_error: OnError,
+}
+
+/// One entry of `host`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HostTarget {
+    /// A host of the plan's table, and the base path behind it (`disable_host_sanitize`).
+    Host { host: HostId, base: Box<str> },
+    /// No request can be sent there; each that tries says why, as KrakenD's do.
+    Broken { text: Box<str>, error: HostError },
+}
+
+/// `backend/http`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OnError {
+    /// The client gets 500.
+    Fail,
+    /// `return_error_code`: the client gets the backend's status and body.
+    PassStatus,
+    /// `return_error_details`: the client gets 200 and an `error_NAME` object.
+    Tell { name: Box<str> },
+}
+
+impl BackendPlan {
+    /// `url_pattern` as KrakenD shows it: `{id}` is `{{.Id}}`.
+    pub(crate) fn shown_pattern(&self) -> Box<str> {
+        self.url.shown().into()
+    }
+}
+
+/// Compiles one entry. A host that cannot be called is told: it may be one of several.
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    endpoint: &EndpointConfig,
+    backend: &BackendConfig,
+) -> BackendPlan {
+    let targets = backend.host.iter().enumerate();
+    let targets = targets.map(|(index, text)| target(compiler, backend, index, text)).collect();
+    let service = compiler.service;
+    let compression =
+        if service.disable_compression { Compression::None } else { Compression::Gzip };
+    let reuse = if service.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive };
+    let filters = (&*endpoint.input_headers, &*backend.input_headers);
+    compiler.backends += 1;
+    BackendPlan {
+        at: backend.at.clone(),
+        place: compiler.backends - 1,
+        method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
+            .unwrap_or_default(),
+        url: Template::compile(&backend.url_pattern, &endpoint.route),
+        query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
+        targets,
+        headers: HeaderPlan::compile(filters.0, filters.1, compression, reuse),
+        on_error: on_error(backend),
+    }
+}
+
+fn target(
+    compiler: &mut Compiler<'_>,
+    backend: &BackendConfig,
+    index: usize,
+    text: &str,
+) -> HostTarget {
+    match Host::parse(text) {
+        Ok((host, base)) => HostTarget::Host { host: compiler.hosts.place(host), base: base.into() },
+        Err(error) => {
+            compiler.tell(&backend.at.key("host").index(index), error.to_string());
+            HostTarget::Broken { text: text.into(), error }
+        },
+    }
+}
+
+/// Details beat the code; an empty name of the details disables both.
+fn on_error(backend: &BackendConfig) -> OnError {
+    let Some(namespace) = backend.extra_config.namespaces.get("backend/http") else {
+        return OnError::Fail;
+    };
+    match settings::string(&namespace.settings, "return_error_details") {
+        Some("") => OnError::Fail,
+        Some(name) => OnError::Tell { name: name.into() },
+        None if settings::boolean(&namespace.settings, "return_error_code") == Some(true) => {
+            OnError::PassStatus
+        },
+        None => OnError::Fail,
+    }
+}

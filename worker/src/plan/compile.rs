@@ -1,0 +1,206 @@
+//! Configuration → plan.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use baton_shared::config::model::{ServiceConfig, Wait};
+use baton_shared::control::message::{Invalid, Notice, Options, Policy};
+use baton_shared::log;
+use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
+
+use super::{edge, endpoint};
+use super::host::HostTable;
+use super::{ClientPlan, Plan, TellErrors};
+use crate::backend::balance::Balance;
+use crate::backend::exchange::Reuse;
+use crate::backend::pool::PoolLimits;
+use crate::guards::client_ip::ClientIp;
+use crate::observe::access_log::AccessLogPlan;
+use crate::respond::FailureLines;
+use crate::respond::lines::LinesTable;
+use crate::route::miss::{self, MissPages};
+use crate::route::table::{self, Collision, Target};
+use crate::route::{Router, RouterFlags};
+
+/// What besides the file decides about a plan.
+#[derive(Clone, Debug)]
+pub struct CompileOptions {
+    /// The command line's.
+    pub options: Options,
+    /// Serving threads; at least one.
+    pub threads: usize,
+}
+
+/// KrakenD's exit code for a refused configuration.
+const REFUSED: u8 = 255;
+/// KrakenD's default for idle connections per host.
+const IDLE_PER_HOST: i64 = 250;
+/// KrakenD's default for how long addresses are kept; less than a second is ignored.
+const KEEP_ADDRESSES: Duration = Duration::from_secs(30);
+
+/// What grows while a plan is compiled.
+#[derive(Debug)]
+pub(super) struct Compiler<'a> {
+    pub(super) service: &'a ServiceConfig,
+    pub(super) options: &'a Options,
+    pub(super) hosts: HostTable,
+    pub(super) lines: LinesTable,
+    /// Backend entries so far.
+    pub(super) backends: usize,
+    notices: Vec<Notice>,
+}
+
+impl Compiler<'_> {
+    /// Says something about what stands at a place.
+    pub(super) fn tell(&mut self, at: &JsonPointer, text: impl Into<String>) {
+        self.notices.push(self.service.source.notice(at, text));
+    }
+}
+
+/// Compiles `config`.
+///
+/// # Errors
+/// When it cannot be served; all reasons at once.
+pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan, Box<Invalid>> {
+    let version = config.baton.krakend_version.as_deref().unwrap_or(KRAKEND_VERSION);
+    let settings = config.extra_config.namespaces.get("router");
+    let flags = RouterFlags::from_settings(settings.map(|router| &router.settings));
+    let mut compiler = Compiler {
+        service: config,
+        options: &options.options,
+        hosts: HostTable::default(),
+        lines: LinesTable::new(miss::version_value(&flags, version)),
+        backends: 0,
+        notices: Vec::new(),
+    };
+    let failures = FailureLines::compile(&mut compiler.lines);
+    let router = route(&compiler, &flags)?;
+    let client_ip = client_ip(&mut compiler, &flags);
+    let endpoints: Vec<_> =
+        config.endpoints.iter().map(|config| endpoint::compile(&mut compiler, config)).collect();
+    Ok(Plan {
+        listeners: vec![listener(config, &options.options)],
+        policy: policy(config),
+        notices: compiler.notices,
+        edge: edge::limits(config),
+        access_log: (!flags.disable_access_log).then(|| AccessLogPlan {
+            skip_paths: flags.logger_skip_paths.iter().cloned().collect(),
+        }),
+        router,
+        misses: MissPages::new(&flags, version),
+        client_ip,
+        endpoints: endpoints.into(),
+        hosts: compiler.hosts.into_hosts(),
+        backends: compiler.backends,
+        client: client(config, options.threads.max(1)),
+        agent: format!("KrakenD Version {version}").into(),
+        lines: compiler.lines.into_texts(),
+        failures,
+        tell_errors: if flags.return_error_msg { TellErrors::Yes } else { TellErrors::No },
+    })
+}
+
+/// What `baton check` says of a configuration that was read well.
+///
+/// # Errors
+/// When it cannot be served.
+pub fn check_plan(
+    config: &ServiceConfig,
+    options: &CompileOptions,
+) -> Result<Vec<Notice>, Box<Invalid>> {
+    compile(config, options).map(|plan| plan.notices)
+}
+
+fn listener(config: &ServiceConfig, options: &Options) -> SocketAddr {
+    let ip = config.listen_ip.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let port = options.port.or_else(|| u16::try_from(config.port).ok());
+    SocketAddr::new(ip, port.unwrap_or(8080))
+}
+
+fn policy(config: &ServiceConfig) -> Policy {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let stop = config.max_shutdown_wait_time.positive();
+    let drain = match config.baton.drain {
+        Some(Wait::AtMost(time)) => Some(time),
+        Some(Wait::Unbounded) => None,
+        None => stop,
+    };
+    let default = Policy::default();
+    Policy {
+        drain_ms: drain.map(millis),
+        stop_ms: stop.map_or(default.stop_ms, millis),
+        bake_ms: config.baton.bake.map_or(default.bake_ms, millis),
+    }
+}
+
+fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
+    let share = |limit: i64| usize::try_from(limit).unwrap_or(0).div_ceil(threads);
+    let idle_per_host = match config.max_idle_connections_per_host {
+        0 => IDLE_PER_HOST,
+        limit => limit,
+    };
+    ClientPlan {
+        pool: PoolLimits {
+            idle_max: match config.max_idle_connections {
+                0 => usize::MAX,
+                limit => share(limit),
+            },
+            idle_per_host_max: share(idle_per_host),
+            idle_time_max: config.idle_connection_timeout.positive(),
+        },
+        balance: if threads == 1 { Balance::RoundRobin } else { Balance::Random },
+        reuse: if config.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive },
+        dial_time_max: config.dialer_timeout.positive(),
+        head_time_max: config.response_header_timeout.positive(),
+        keep_addresses: config
+            .dns_cache_ttl
+            .positive()
+            .filter(|ttl| *ttl >= Duration::from_secs(1))
+            .unwrap_or(KEEP_ADDRESSES),
+    }
+}
+
+/// All routes, or every collision with the places of both endpoints.
+fn route(compiler: &Compiler<'_>, flags: &RouterFlags) -> Result<Router<Target>, Box<Invalid>> {
+    let config = compiler.service;
+    for endpoint in &config.endpoints {
+        if table::endpoint_method(&endpoint.method).is_none() {
+            log::error("SERVICE: Gin", format!("Unsupported method {}", endpoint.method));
+        }
+    }
+    table::build(config, flags).map_err(|collisions| {
+        let findings: Vec<Notice> =
+            collisions.iter().map(|collision| collided(config, collision)).collect();
+        let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+        Box::new(Invalid { text: texts.join("\n"), findings, exit_code: REFUSED })
+    })
+}
+
+fn collided(config: &ServiceConfig, collision: &Collision) -> Notice {
+    let place = |index: Option<usize>| index.and_then(|index| config.endpoints.get(index));
+    let at = place(collision.endpoint).map_or_else(JsonPointer::root, |one| one.at.clone());
+    let other = place(collision.other).map(|other| {
+        format!(" ({}, line {})", other.at, config.source.line(&other.at))
+    });
+    let text = format!("{collision}{}", other.unwrap_or_default());
+    config.source.notice(&at, text)
+}
+
+/// Whom a request is from; KrakenD's default, to believe everybody, is told.
+fn client_ip(compiler: &mut Compiler<'_>, flags: &RouterFlags) -> ClientIp {
+    let trust = compiler.service.baton.trust_forwarded_for.unwrap_or(true);
+    let (client_ip, bad_proxy) = ClientIp::compile(flags, trust);
+    let router = compiler.service.extra_config.at.key("router");
+    if let Some(bad) = bad_proxy {
+        let at = router.key("trusted_proxies").index(bad.index);
+        compiler.tell(&at, format!("`{}` is neither an address nor a network", bad.entry));
+    }
+    if client_ip.believes_everybody() {
+        compiler.tell(
+            &router,
+            "X-Forwarded-For is believed from every peer: list your load balancers in \
+             `trusted_proxies`, or set \"@baton\": {\"trust_forwarded_for\": false}",
+        );
+    }
+    client_ip
+}

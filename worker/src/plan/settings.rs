@@ -1,0 +1,37 @@
+//! Reading one namespace of `extra_config`: untyped settings into values.
+//!
+//! KrakenD's modules look their keys up one by one and ignore what has another type; so does this.
+
+use baton_shared::config::node::{Node, Value};
+
+/// The member `key` of an object.
+pub(crate) fn member<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    match &node.value {
+        Value::Object(members) => {
+            members.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            None
+        },
+    }
+}
+
+/// A member that is a boolean.
+pub(crate) fn boolean(node: &Node, key: &str) -> Option<bool> {
+    match member(node, key)?.value {
+        Value::Bool(value) => Some(value),
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        },
+    }
+}
+
+/// A member that is a string.
+pub(crate) fn string<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    match &member(node, key)?.value {
+        Value::String(value) => Some(value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        },
+    }
+}

@@ -1,0 +1,169 @@
+//! What one serving thread has of its own: nothing of it is shared, so nothing of it is locked.
+//!
+//! Values that go into every request are copied per thread: a shared one would have its reference count
+//! written by all of them.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderValue, Uri};
+
+use super::Plan;
+use super::backend::BackendPlan;
+use super::host::HostId;
+use crate::backend::balance::Balancer;
+use crate::backend::dial::Dialer;
+use crate::backend::exchange::Client;
+use crate::backend::pool::Pool;
+use crate::guards::client_ip::ClientAddress;
+use crate::message::{Head, Peer};
+use crate::route::builtin::GoTime;
+use crate::respond::lines::Lines;
+
+/// Client addresses whose text is remembered; a power of two.
+const CLIENTS: usize = 64;
+
+/// A serving thread's view of the plan, and its connections.
+#[derive(Debug)]
+pub struct ThreadState {
+    /// What is served.
+    pub plan: Arc<Plan>,
+    /// What is going on.
+    pub counters: Counters,
+    pub(crate) client: Client,
+    pub(crate) balancer: Balancer,
+    /// `KrakenD Version …`.
+    pub(crate) agent: HeaderValue,
+    /// Field lines of answers.
+    pub(crate) lines: Lines,
+    /// `Host` of each host.
+    hosts: Box<[HeaderValue]>,
+    /// Request targets that are always the same, by the place of their backend.
+    targets: Box<[OnceCell<Uri>]>,
+    clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
+    started: Instant,
+}
+
+/// A serving thread's figures.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests that were begun.
+    pub requests: Cell<u64>,
+    /// Of these, those whose answer has not begun.
+    pub in_flight: Cell<u64>,
+}
+
+/// Ends the time in which a request counts as in flight.
+#[derive(Debug)]
+pub(crate) struct InFlight<'a>(&'a Cell<u64>);
+
+impl Counters {
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.requests.set(self.requests.get().wrapping_add(1));
+        self.in_flight.set(self.in_flight.get() + 1);
+        InFlight(&self.in_flight)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl ThreadState {
+    /// For the thread that calls it.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Rc<Self> {
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let clients = vec![(nobody, text_of(nobody)); CLIENTS];
+        let settings = &plan.client;
+        let state = Self {
+            counters: Counters::default(),
+            client: Client {
+                pool: Pool::new(settings.pool, plan.hosts.len()),
+                dialer: Dialer::new(settings.dial_time_max, settings.keep_addresses),
+                head_time_max: settings.head_time_max,
+                reuse: settings.reuse,
+            },
+            balancer: Balancer::new(settings.balance, plan.backends),
+            agent: copy(plan.agent.as_bytes()),
+            lines: Lines::copy(&plan.lines),
+            hosts: plan.hosts.iter().map(|host| copy(host.authority.as_bytes())).collect(),
+            targets: (0..plan.backends).map(|_| OnceCell::new()).collect(),
+            clients: RefCell::new(clients.into()),
+            started: Instant::now(),
+            plan,
+        };
+        Rc::new(state)
+    }
+
+    /// `Host` for a host of the plan.
+    pub(crate) fn host_value(&self, host: HostId) -> Option<&HeaderValue> {
+        self.hosts.get(host.index())
+    }
+
+    /// The target of a backend whose target is always the same, `base` before it; `make` makes it
+    /// once for all.
+    pub(crate) fn fixed_target(
+        &self,
+        backend: &BackendPlan,
+        make: impl FnOnce() -> Option<Uri>,
+    ) -> Option<Uri> {
+        let kept = self.targets.get(backend.place)?;
+        if let Some(uri) = kept.get() {
+            return Some(uri.clone());
+        }
+        let made = make()?;
+        Some(kept.get_or_init(|| made).clone())
+    }
+
+    /// Both clocks, for `/__health`.
+    pub(crate) fn now(&self) -> GoTime {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let since_start = self.started.elapsed();
+        GoTime { since_epoch: since_epoch.unwrap_or_default(), since_start }
+    }
+
+    /// Whose request it is, as an address.
+    pub(crate) fn client_ip(&self, head: &Head, peer: &Peer) -> Option<IpAddr> {
+        self.plan.client_ip.find(head, peer).ip()
+    }
+
+    /// `X-Forwarded-For` for a client.
+    pub(crate) fn client_value(&self, client: &ClientAddress<'_>) -> HeaderValue {
+        let client = match client {
+            ClientAddress::Peer(client) => *client,
+            ClientAddress::Forwarded(text) => return copy(text),
+        };
+        let mut clients = self.clients.borrow_mut();
+        let Some(kept) = clients.get_mut(slot(client)) else { return text_of(client) };
+        if kept.0 != client {
+            *kept = (client, text_of(client));
+        }
+        kept.1.clone()
+    }
+}
+
+/// A place that the last byte of the address chooses: clients of one network differ there.
+fn slot(client: IpAddr) -> usize {
+    let last = match client {
+        IpAddr::V4(client) => client.octets()[3],
+        IpAddr::V6(client) => client.octets()[15],
+    };
+    usize::from(last) % CLIENTS
+}
+
+fn text_of(client: IpAddr) -> HeaderValue {
+    copy(client.to_string())
+}
+
+/// A value that shares nothing with what it is made from; an invalid one is empty.
+fn copy(text: impl AsRef<[u8]>) -> HeaderValue {
+    let bytes = Bytes::copy_from_slice(text.as_ref());
+    HeaderValue::from_maybe_shared(bytes).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,321 @@
+//! Whole exchanges over loopback: what a backend sees, what a client gets, what becomes of the connection.
+
+use std::time::Duration;
+
+use baton_shared::config::model::{BatonEndpoint, GoDuration, ServiceConfig, Wait};
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::join;
+
+use crate::harness::{Backend, endpoint, frame, get, on_a_thread, read, request, service, serving};
+use crate::message::{RequestBody, ResponseBody};
+use crate::serve::serve;
+
+const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-B: 1\r\n\r\nhello";
+
+fn no_op(backend: &Backend) -> ServiceConfig {
+    service(endpoint("no-op", &[backend.address]))
+}
+
+#[test]
+fn a_backend_sees_what_the_gateway_says_and_nothing_of_the_client() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let fields = [("Cookie", "a=b"), ("User-Agent", "curl"), ("X-Forwarded-For", "1.1.1.1")];
+        let seen = async { backend.accept().await.answer(HELLO).await };
+        let (response, seen) =
+            join!(serve(&thread, request("GET", &fields, RequestBody::Empty)), seen);
+        let host = backend.address;
+        assert_eq!(
+            seen,
+            format!(
+                "GET /b HTTP/1.1\r\nHost: {host}\r\nUser-Agent: KrakenD Version 2.13.8\r\n\
+                 X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Host: gw.test\r\n\
+                 Accept-Encoding: gzip\r\n\r\n"
+            )
+        );
+        assert_eq!(
+            (response.status, &response.headers["x-b"]),
+            (StatusCode::OK, &"1".parse().unwrap())
+        );
+        assert!(
+            !response.headers.contains_key("content-length"),
+            "the connection writes the framing"
+        );
+        assert!(matches!(response.body, ResponseBody::Full(body) if body == "hello"));
+    });
+}
+
+#[test]
+fn a_connection_serves_one_request_after_another() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let answers = async {
+            let mut only = backend.accept().await;
+            for _ in 0..3 {
+                only.answer(HELLO).await;
+            }
+            only
+        };
+        let requests = async {
+            for _ in 0..3 {
+                assert_eq!(read(serve(&thread, get()).await).await.unwrap(), "hello");
+                assert_eq!(thread.client.pool.idle(), 1);
+            }
+        };
+        join!(requests, answers);
+    });
+}
+
+#[test]
+fn a_connection_that_the_backend_closed_while_idle_costs_nothing_whatever_the_method() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let first = async {
+            let mut peer = backend.accept().await;
+            peer.answer(HELLO).await;
+            peer
+        };
+        let (_, peer) = join!(serve(&thread, get()), first);
+        assert_eq!(thread.client.pool.idle(), 1);
+        drop(peer);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let body = RequestBody::Held(Bytes::from_static(b"once"));
+        let second = async { backend.accept().await.answer(HELLO).await };
+        let (response, seen) = join!(serve(&thread, request("POST", &[], body)), second);
+        assert_eq!(response.status, StatusCode::OK);
+        assert!(seen.contains("Transfer-Encoding: chunked"), "{seen}");
+    });
+}
+
+#[test]
+fn idle_connections_that_the_backend_closed_are_let_go() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let first = async {
+            let mut peer = backend.accept().await;
+            peer.answer(HELLO).await;
+            peer
+        };
+        let (_, peer) = join!(serve(&thread, get()), first);
+        assert_eq!(thread.client.pool.idle(), 1);
+        drop(peer);
+        while thread.client.pool.idle() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+#[test]
+fn a_safe_request_is_sent_once_more_when_a_reused_connection_dies_unanswered_and_only_once() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let backends = async {
+            let mut first = backend.accept().await;
+            first.answer(HELLO).await;
+            first.read().await;
+            drop(first);
+            let mut second = backend.accept().await;
+            second.read().await;
+            drop(second);
+        };
+        let requests = async {
+            assert_eq!(serve(&thread, get()).await.status, StatusCode::OK);
+            assert_eq!(serve(&thread, get()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        join!(requests, backends);
+    });
+}
+
+#[test]
+fn a_request_with_a_body_is_never_sent_twice() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let backends = async {
+            let mut only = backend.accept().await;
+            only.answer(HELLO).await;
+            only.read().await;
+        };
+        let requests = async {
+            assert_eq!(serve(&thread, get()).await.status, StatusCode::OK);
+            let body = RequestBody::Held(Bytes::from_static(b"once"));
+            let answer = serve(&thread, request("POST", &[], body)).await;
+            assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        join!(requests, backends);
+    });
+}
+
+#[test]
+fn once_a_byte_of_an_answer_came_nothing_is_sent_again() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let backends = async {
+            let mut only = backend.accept().await;
+            only.answer(HELLO).await;
+            only.answer("HTTP/1.1 2").await;
+        };
+        let requests = async {
+            assert_eq!(serve(&thread, get()).await.status, StatusCode::OK);
+            assert_eq!(serve(&thread, get()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        join!(requests, backends);
+    });
+}
+
+async fn fails(answer: &str) {
+    let backend = Backend::start().await;
+    let thread = serving(&no_op(&backend));
+    let answers = async { backend.accept().await.answer(answer).await };
+    let (response, _) = join!(serve(&thread, get()), answers);
+    let failed = response.status == StatusCode::INTERNAL_SERVER_ERROR;
+    assert!(failed || read(response).await.is_err(), "{answer:?}");
+    assert_eq!(thread.client.pool.idle(), 0, "{answer:?}");
+}
+
+#[test]
+fn what_is_no_unambiguous_answer_fails_and_its_connection_is_not_used_again() {
+    on_a_thread(async {
+        fails("").await;
+        fails("NOT HTTP\r\n\r\n").await;
+        fails("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+            .await;
+        fails(
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        )
+        .await;
+        fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n").await;
+        fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nabc").await;
+        fails("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd").await;
+    });
+}
+
+#[test]
+fn a_cut_answer_is_never_complete() {
+    on_a_thread(async {
+        fails("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nabc").await;
+        fails("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n").await;
+        fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc").await;
+        fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+        fails("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n")
+            .await;
+    });
+}
+
+#[test]
+fn a_connection_with_extra_bytes_behind_an_answer_is_not_used_again() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let extra = format!("{HELLO}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+        let (response, _) = join!(serve(&thread, get()), async {
+            let mut first = backend.accept().await;
+            first.answer(extra).await;
+            assert!(first.is_closed().await);
+        });
+        assert_eq!(read(response).await.unwrap(), "hello");
+        assert_eq!(thread.client.pool.idle(), 0);
+    });
+}
+
+#[test]
+fn interim_answers_are_skipped_and_bounded() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+        let some = format!("{}{HELLO}", interim.repeat(3));
+        let (response, _) = join!(serve(&thread, get()), async {
+            let mut only = backend.accept().await;
+            only.answer(some).await;
+            only
+        });
+        assert_eq!(read(response).await.unwrap(), "hello");
+        let endless = async {
+            let mut other = backend.accept().await;
+            other.read().await;
+            let many = interim.repeat(1000);
+            while other.try_write(&many).await {}
+        };
+        let (response, ()) = join!(serve(&thread, get()), endless);
+        assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+    });
+}
+
+#[test]
+fn chunks_flow_as_they_come_and_trailers_survive() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let mut peer = None;
+        let (response, ()) = join!(serve(&thread, get()), async {
+            let mut only = backend.accept().await;
+            only.answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+            peer = Some(only);
+        });
+        let (ResponseBody::Stream(mut body), Some(mut peer)) = (response.body, peer) else {
+            panic!("it streams")
+        };
+        for text in ["one", "two"] {
+            peer.write(format!("3\r\n{text}\r\n")).await;
+            let piece = frame(&mut body).await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(piece, text);
+        }
+        peer.write("0\r\nX-Sum: 7\r\nTransfer-Encoding: x\r\n\r\n").await;
+        let trailers = frame(&mut body).await.unwrap().unwrap().into_trailers().unwrap();
+        assert_eq!(trailers.len(), 1, "{trailers:?}");
+        assert_eq!(trailers["x-sum"], "7");
+        assert!(frame(&mut body).await.is_none());
+        assert_eq!(thread.client.pool.idle(), 1);
+    });
+}
+
+#[test]
+fn the_timeout_bounds_head_and_body() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = no_op(&backend);
+        config.endpoints[0].timeout = GoDuration(50_000_000);
+        let thread = serving(&config);
+        let (late, mut held) = join!(serve(&thread, get()), backend.accept());
+        assert_eq!(late.status, StatusCode::INTERNAL_SERVER_ERROR);
+        held.read().await;
+        assert!(held.is_closed().await);
+
+        let (response, _held) = join!(serve(&thread, get()), async {
+            let mut peer = backend.accept().await;
+            peer.answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
+            peer
+        });
+        assert_eq!(response.status, StatusCode::OK);
+        assert_eq!(read(response).await.unwrap_err().to_string(), "context deadline exceeded");
+    });
+}
+
+#[test]
+fn an_endpoint_with_a_stream_timeout_of_its_own_outlives_its_timeout() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = no_op(&backend);
+        config.endpoints[0].timeout = GoDuration(100_000_000);
+        config.endpoints[0].baton = BatonEndpoint { stream_timeout: Some(Wait::Unbounded) };
+        let thread = serving(&config);
+        let (response, mut peer) = join!(serve(&thread, get()), async {
+            let mut peer = backend.accept().await;
+            peer.answer("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc").await;
+            peer
+        });
+        let (whole, ()) = join!(read(response), async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            peer.write("def").await;
+        });
+        assert_eq!(whole.unwrap(), "abcdef");
+    });
+}
