@@ -38,6 +38,8 @@ pub(crate) fn on_a_thread(test: impl Future<Output = ()>) {
 
 /// A service with this one endpoint.
 pub(crate) fn service(endpoint: EndpointConfig) -> ServiceConfig {
+    // The same for POST: what is said of a method's safety needs both.
+    let posted = EndpointConfig { method: "POST".to_owned(), ..endpoint.clone() };
     let zero = GoDuration(0);
     let document = Arc::new(Node { line: 1, value: Value::Object(Vec::new()) });
     ServiceConfig {
@@ -52,7 +54,7 @@ pub(crate) fn service(endpoint: EndpointConfig) -> ServiceConfig {
         debug_endpoint: false,
         echo_endpoint: false,
         disable_rest: false,
-        endpoints: vec![endpoint],
+        endpoints: vec![endpoint, posted],
         extra_config: ExtraConfig::default(),
         read_timeout: zero,
         write_timeout: zero,

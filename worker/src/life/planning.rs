@@ -6,7 +6,7 @@ use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use baton_shared::config::{self, Environment};
-use baton_shared::control::message::{Found, Invalid, Start};
+use baton_shared::control::message::{Found, Invalid, Notice, Start};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Phase};
@@ -59,11 +59,10 @@ impl Asker {
 
 fn plan(start: &Start, text: &[u8], _files: &Asker) -> Result<Arc<Plan>, Box<Invalid>> {
     let environment = Environment::of(std::env::vars_os());
-    let loaded = config::load(&start.config_path, text, &environment)?;
-    let options = CompileOptions {
-        options: start.options.clone(),
-        threads: start.threads,
-        file: start.config_path.clone(),
-    };
-    plan::compile(&loaded, &options).map(Arc::new)
+    let loaded = config::load(&start.config_path, text, &environment)
+        .map_err(|refusal| Box::new(Invalid::from(&refusal)))?;
+    let options = CompileOptions { options: start.options.clone(), threads: start.threads };
+    let mut plan = plan::compile(&loaded.config, &options)?;
+    plan.notices.extend(loaded.notices.iter().map(Notice::from));
+    Ok(Arc::new(plan))
 }

@@ -31,7 +31,7 @@ fn a_backend_sees_what_the_gateway_says_and_nothing_of_the_client() {
             seen,
             format!(
                 "GET /b HTTP/1.1\r\nHost: {host}\r\nUser-Agent: KrakenD Version 2.13.8\r\n\
-                 X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Host: gw.test\r\n\
+                 X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Host: gw.test\r\n\
                  Accept-Encoding: gzip\r\n\r\n"
             )
         );
