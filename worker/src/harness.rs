@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::config::model::{
-    BackendConfig, BatonService, EndpointConfig, ExtraConfig, GoDuration, Namespace, ServiceConfig, Source,
+    BackendConfig, BatonService, EndpointConfig, ExtraConfig, GoDuration, Namespace, ServiceConfig,
+    Source,
 };
 use baton_shared::config::node::{Node, Value};
 use baton_shared::control::message::Options;

@@ -74,11 +74,8 @@ fn welcome(
     address: SocketAddr,
 ) {
     let transport = Transport::plain(stream);
-    let local = if address.ip().is_unspecified() {
-        transport.local().unwrap_or(address)
-    } else {
-        address
-    };
+    let local =
+        if address.ip().is_unspecified() { transport.local().unwrap_or(address) } else { address };
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let peer = Peer { socket: peer, asserted: peer.ip(), local };
     thread.welcome(transport, peer, id);

@@ -53,7 +53,8 @@ pub(crate) enum CalledHost {
 
 impl Called {
     pub(crate) fn new(host: &Host, uri: Uri) -> Self {
-        let host = host.id.map_or_else(|| CalledHost::Other(Box::new(host.clone())), CalledHost::Plan);
+        let host =
+            host.id.map_or_else(|| CalledHost::Other(Box::new(host.clone())), CalledHost::Plan);
         Self { host, uri }
     }
 

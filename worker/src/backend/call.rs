@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::failure::{CallError, Failure};
-use super::request::{Asked, Line, Own};
 use super::query::QueryFilter;
+use super::request::{Asked, Line, Own};
 use crate::guards::client_ip::ClientAddress;
 use crate::message::{Head, RequestBody};
 use crate::plan::template::TemplateError;

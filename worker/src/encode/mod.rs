@@ -17,8 +17,8 @@ use baton_shared::config::model::EndpointConfig;
 
 use crate::decode::Data;
 
-pub(crate) use escape::plain as json_string;
 pub use error_details::error_details;
+pub(crate) use escape::plain as json_string;
 pub use static_json::{Integers, static_json};
 
 /// An endpoint's `output_encoding`.

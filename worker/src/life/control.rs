@@ -91,11 +91,7 @@ async fn say(channel: &Channel, txn: u64, message: &FromWorker) -> Result<(), En
 }
 
 /// Passes questions for files on until the plan is made.
-async fn await_plan(
-    channel: &Channel,
-    txn: u64,
-    mut planning: Planning,
-) -> Result<Arc<Plan>, End> {
+async fn await_plan(channel: &Channel, txn: u64, mut planning: Planning) -> Result<Arc<Plan>, End> {
     let mut asked: Option<Need> = None;
     loop {
         tokio::select! {
@@ -217,11 +213,7 @@ impl Worker {
         fault::strike(Phase::Warm);
         let (leaving, departures) = unbounded_channel::<Moving>();
         let progress = Arc::new(Progress::default());
-        let setup = Setup {
-            plan: Arc::clone(&plan),
-            leaving,
-            progress: Arc::clone(&progress),
-        };
+        let setup = Setup { plan: Arc::clone(&plan), leaving, progress: Arc::clone(&progress) };
         let (mut threads, mut told) =
             Threads::start(start.threads.max(1), &setup).map_err(|_error| End::Failed)?;
         deal_sockets(&mut threads, sockets).map_err(|_error| End::Failed)?;

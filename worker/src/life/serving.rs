@@ -19,11 +19,7 @@ use crate::plan::ThreadState;
 const PIECE: usize = 64;
 
 /// Runs until the process ends.
-pub(crate) fn run(
-    setup: &Setup,
-    orders: UnboundedReceiver<Order>,
-    tell: &UnboundedSender<Told>,
-) {
+pub(crate) fn run(setup: &Setup, orders: UnboundedReceiver<Order>, tell: &UnboundedSender<Told>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -41,12 +37,8 @@ pub(crate) fn run(
             setup.leaving.clone(),
             std::sync::Arc::clone(&setup.progress),
         );
-        let mut obedient = Obedient {
-            thread,
-            setup: setup.clone(),
-            listeners: Vec::new(),
-            accepting: Vec::new(),
-        };
+        let mut obedient =
+            Obedient { thread, setup: setup.clone(), listeners: Vec::new(), accepting: Vec::new() };
         drop(tell.send(Told::Ready));
         obedient.obey(orders, tell).await;
     });
@@ -60,11 +52,7 @@ struct Obedient {
 }
 
 impl Obedient {
-    async fn obey(
-        &mut self,
-        mut orders: UnboundedReceiver<Order>,
-        tell: &UnboundedSender<Told>,
-    ) {
+    async fn obey(&mut self, mut orders: UnboundedReceiver<Order>, tell: &UnboundedSender<Told>) {
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,

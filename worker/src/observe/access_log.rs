@@ -207,6 +207,9 @@ mod tests {
 
     #[test]
     fn a_target_cannot_forge_a_line() {
-        assert_eq!(go_quoted("/a\"b\\c\n[GIN] x\u{1b}[0m\u{85}"), r#""/a\"b\\c\n[GIN] x\x1b[0m\u0085""#);
+        assert_eq!(
+            go_quoted("/a\"b\\c\n[GIN] x\u{1b}[0m\u{85}"),
+            r#""/a\"b\\c\n[GIN] x\x1b[0m\u0085""#
+        );
     }
 }

@@ -94,7 +94,9 @@ fn target(
     text: &str,
 ) -> HostTarget {
     match Host::parse(text) {
-        Ok((host, base)) => HostTarget::Host { host: compiler.hosts.place(host), base: base.into() },
+        Ok((host, base)) => {
+            HostTarget::Host { host: compiler.hosts.place(host), base: base.into() }
+        },
         Err(error) => {
             compiler.tell(&backend.at.key("host").index(index), error.to_string());
             HostTarget::Broken { text: text.into(), error }

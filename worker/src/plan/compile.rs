@@ -8,9 +8,9 @@ use baton_shared::control::message::{Invalid, Notice, Options, Policy};
 use baton_shared::log;
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 
-use super::{edge, endpoint};
 use super::host::HostTable;
 use super::{ClientPlan, Plan, TellErrors};
+use super::{edge, endpoint};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
@@ -179,9 +179,8 @@ fn route(compiler: &Compiler<'_>, flags: &RouterFlags) -> Result<Router<Target>,
 fn collided(config: &ServiceConfig, collision: &Collision) -> Notice {
     let place = |index: Option<usize>| index.and_then(|index| config.endpoints.get(index));
     let at = place(collision.endpoint).map_or_else(JsonPointer::root, |one| one.at.clone());
-    let other = place(collision.other).map(|other| {
-        format!(" ({}, line {})", other.at, config.source.line(&other.at))
-    });
+    let other = place(collision.other)
+        .map(|other| format!(" ({}, line {})", other.at, config.source.line(&other.at)));
     let text = format!("{collision}{}", other.unwrap_or_default());
     config.source.notice(&at, text)
 }

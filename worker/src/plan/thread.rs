@@ -21,8 +21,8 @@ use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
 use crate::guards::client_ip::ClientAddress;
 use crate::message::{Head, Peer};
-use crate::route::builtin::GoTime;
 use crate::respond::lines::Lines;
+use crate::route::builtin::GoTime;
 
 /// Client addresses whose text is remembered; a power of two.
 const CLIENTS: usize = 64;

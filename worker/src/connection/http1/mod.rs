@@ -239,9 +239,10 @@ impl Connection {
             head_only: head.method == Method::HEAD,
             keep_alive: intent.keep_alive,
         };
-        let log = thread.access.as_ref().and_then(|log| {
-            log.begin(&head, thread.state.client_ip(&head, &self.facts.peer))
-        });
+        let log = thread
+            .access
+            .as_ref()
+            .and_then(|log| log.begin(&head, thread.state.client_ip(&head, &self.facts.peer)));
         let request = Request { head, body, peer: self.facts.peer };
         let Some(response) = self.answer(thread, request).await else { return Sent::Cut };
         let status = response.status;
