@@ -9,6 +9,7 @@ use baton_shared::log;
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 
 use super::host::HostTable;
+use super::unbuilt::{self, Unguarded, Verdict};
 use super::{ClientPlan, Plan, TellErrors};
 use super::{edge, endpoint};
 use crate::backend::balance::Balance;
@@ -74,10 +75,18 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         notices: Vec::new(),
     };
     let failures = FailureLines::compile(&mut compiler.lines);
+    let verdict = judged(&mut compiler)?;
     let router = route(&compiler, &flags)?;
     let client_ip = client_ip(&mut compiler, &flags);
-    let endpoints: Vec<_> =
-        config.endpoints.iter().map(|config| endpoint::compile(&mut compiler, config)).collect();
+    let endpoints: Vec<_> = config
+        .endpoints
+        .iter()
+        .enumerate()
+        .map(|(index, config)| {
+            let closed = verdict.closed.contains_key(&index);
+            endpoint::compile(&mut compiler, config, closed)
+        })
+        .collect();
     Ok(Plan {
         listeners: vec![listener(config, &options.options)],
         policy: policy(config),
@@ -160,6 +169,23 @@ fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
     }
 }
 
+/// What is not built: told, closed, or a reason to refuse.
+fn judged(compiler: &mut Compiler<'_>) -> Result<Verdict, Box<Invalid>> {
+    let unguarded =
+        if compiler.options.serve_unguarded { Unguarded::Serve } else { Unguarded::Refuse };
+    let mut verdict = unbuilt::judge(compiler.service, unguarded);
+    compiler.notices.append(&mut verdict.notices);
+    if verdict.refusals.is_empty() {
+        return Ok(verdict);
+    }
+    Err(refused(verdict.refusals))
+}
+
+fn refused(findings: Vec<Notice>) -> Box<Invalid> {
+    let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+    Box::new(Invalid { text: texts.join("\n"), findings, exit_code: REFUSED })
+}
+
 /// All routes, or every collision with the places of both endpoints.
 fn route(compiler: &Compiler<'_>, flags: &RouterFlags) -> Result<Router<Target>, Box<Invalid>> {
     let config = compiler.service;
@@ -169,10 +195,7 @@ fn route(compiler: &Compiler<'_>, flags: &RouterFlags) -> Result<Router<Target>,
         }
     }
     table::build(config, flags).map_err(|collisions| {
-        let findings: Vec<Notice> =
-            collisions.iter().map(|collision| collided(config, collision)).collect();
-        let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
-        Box::new(Invalid { text: texts.join("\n"), findings, exit_code: REFUSED })
+        refused(collisions.iter().map(|collision| collided(config, collision)).collect())
     })
 }
 

@@ -108,8 +108,12 @@ impl Endpoint {
 }
 
 /// Compiles one entry.
-pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Endpoint {
-    let pipe = pipe(compiler, config);
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    closed: bool,
+) -> Endpoint {
+    let pipe = if closed { Pipe::NotBuilt } else { pipe(compiler, config) };
     let lines = match &pipe {
         Pipe::Single { output, .. } => data_lines(compiler, config, *output),
         Pipe::NoOp(_) | Pipe::NotBuilt => SmallVec::new(),
@@ -129,6 +133,13 @@ fn pipe(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Pipe {
         compiler.tell(&config.at.key("backend"), "several backends are not built yet: 501");
         return Pipe::NotBuilt;
     };
+    if only.sd == "dns" {
+        compiler.tell(&only.at.key("sd"), "`dns` is not built: this endpoint answers 501");
+        return Pipe::NotBuilt;
+    }
+    if config.concurrent_calls > 1 {
+        compiler.tell(&config.at.key("concurrent_calls"), "is not built: one call is made");
+    }
     let backend = backend::compile(compiler, config, only);
     if config.output_encoding == "no-op" {
         return Pipe::NoOp(backend);

@@ -11,6 +11,7 @@ mod endpoint;
 mod host;
 mod settings;
 mod thread;
+mod unbuilt;
 
 use std::net::SocketAddr;
 use std::time::Duration;
