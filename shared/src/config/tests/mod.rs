@@ -2,6 +2,7 @@
 
 mod decoding;
 mod findings;
+mod formats;
 mod json_texts;
 mod mutation;
 mod values;

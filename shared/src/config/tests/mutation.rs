@@ -4,7 +4,11 @@ use super::*;
 use crate::config::node::Node;
 
 /// Good ones, in every format, that use every level.
-const GOOD: &[(&str, &str)] = &[("krakend.json", include_str!("good.json"))];
+const GOOD: &[(&str, &str)] = &[
+    ("krakend.json", include_str!("good.json")),
+    ("krakend.yaml", include_str!("good.yaml")),
+    ("krakend.toml", include_str!("good.toml")),
+];
 
 /// Loads whatever it is; `true`: it was good.
 fn check(path: &str, bytes: &[u8]) -> bool {
