@@ -54,21 +54,22 @@ pub struct Starter {
 impl Starter {
     /// With this configuration; `port` and `listen_ip` are filled in when they are missing.
     pub fn new(config: &Value) -> Self {
-        let starter = Self::empty();
+        let starter = Self::with_name("krakend.json");
         write_config(&starter.config, config, starter.port);
         starter
     }
 
     /// With this text as configuration, whatever it is; it must listen on [`Self::port`].
     pub fn with_text(make: impl FnOnce(u16) -> String) -> Self {
-        let starter = Self::empty();
+        let starter = Self::with_name("krakend.json");
         fs::write(&starter.config, make(starter.port)).unwrap();
         starter
     }
 
-    fn empty() -> Self {
+    /// Without a configuration yet; its file will have this name.
+    pub fn with_name(name: &str) -> Self {
         let folder = Folder::new("e2e");
-        let config = folder.path().join("krakend.json");
+        let config = folder.path().join(name);
         let (arguments, environment) = (Vec::new(), Vec::new());
         Self { folder, config, port: port::free(), arguments, environment, watch: false }
     }
@@ -81,6 +82,11 @@ impl Starter {
     /// The folder of the configuration.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The configuration's file.
+    pub fn config_path(&self) -> &Path {
+        &self.config
     }
 
     /// One more argument of `baton run`.

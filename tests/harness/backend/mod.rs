@@ -1,1 +1,0 @@
-//! Backends named for how they behave.
