@@ -1,7 +1,13 @@
 //! What users see: end-to-end tests on real processes and real servers.
 //!
-//! One binary, since each links for seconds. [`krakend`] compares with the real KrakenD.
+//! One binary, since each links for seconds. [`krakend`] compares with the real KrakenD · [`edge`] is what
+//! may come in and go out · [`reload`] is what a reload must not do · [`commands`] is what a person types.
 
 #![cfg(test)]
 
+mod fixture;
+
 mod krakend;
+mod edge;
+mod reload;
+mod commands;

@@ -49,6 +49,7 @@ pub struct Starter {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     watch: bool,
+    descriptors_max: Option<u32>,
 }
 
 impl Starter {
@@ -71,7 +72,15 @@ impl Starter {
         let folder = Folder::new("e2e");
         let config = folder.path().join(name);
         let (arguments, environment) = (Vec::new(), Vec::new());
-        Self { folder, config, port: port::free(), arguments, environment, watch: false }
+        Self {
+            folder,
+            config,
+            port: port::free(),
+            arguments,
+            environment,
+            watch: false,
+            descriptors_max: None,
+        }
     }
 
     /// The port that was chosen.
@@ -87,6 +96,13 @@ impl Starter {
     /// The configuration's file.
     pub fn config_path(&self) -> &Path {
         &self.config
+    }
+
+    /// The configuration stands at this path of the folder.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.config = self.folder.path().join(path);
+        self
     }
 
     /// One more argument of `baton run`.
@@ -107,6 +123,13 @@ impl Starter {
     #[must_use]
     pub fn watching(mut self) -> Self {
         self.watch = true;
+        self
+    }
+
+    /// Its processes may have this many descriptors open, each.
+    #[must_use]
+    pub fn descriptors_max(mut self, most: u32) -> Self {
+        self.descriptors_max = Some(most);
         self
     }
 
@@ -134,7 +157,7 @@ impl Starter {
         let (control, state) =
             (self.folder.path().join("control"), self.folder.path().join("state"));
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(executable());
+        let mut command = self.executable();
         command
             .arg("run")
             .arg("-c")
@@ -159,6 +182,16 @@ impl Starter {
             .unwrap();
         let Self { folder, config, port, .. } = self;
         Baton { child, folder, config, control, port, mark: format!("{MARK}={mark}") }
+    }
+}
+
+impl Starter {
+    /// The executable, behind a shell that lowers the limit when there is one.
+    fn executable(&self) -> Command {
+        let Some(most) = self.descriptors_max else { return Command::new(executable()) };
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\"")).arg(executable());
+        shell
     }
 }
 

@@ -1,0 +1,123 @@
+//! What a person types, and what the shell gets back.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use baton_tests::backend::Backend;
+use baton_tests::baton::{Starter, executable};
+use baton_tests::client::Client;
+use baton_tests::{Baton, until};
+
+use crate::fixture::{echo_target, generation, generation_of};
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[test]
+fn status_tells_generation_workers_and_listeners() {
+    let backend = Backend::start(echo_target);
+    let baton = Baton::start(&generation(&backend.host(), 1));
+    let status = baton.status().unwrap();
+    assert_eq!(status["generation"], 1, "{status}");
+    assert_eq!(status["pid"], baton.pid(), "{status}");
+    assert_eq!(status["workers"].as_array().map(Vec::len), Some(1), "{status}");
+    let listener = status["listeners"][0]["address"].as_str().unwrap_or_default();
+    assert_eq!(listener, baton.address().to_string(), "{status}");
+    let text = said(&baton.command("status", &[]));
+    assert!(text.contains(&baton.address().to_string()), "{text}");
+}
+
+#[test]
+fn stop_waits_until_the_gateway_has_ended() {
+    let backend = Backend::start(echo_target);
+    let mut baton = Baton::start(&generation(&backend.host(), 1));
+    let output = baton.command("stop", &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let status = baton.wait_end(Duration::from_secs(2));
+    assert!(status.success(), "{status}");
+    assert!(Client::try_connect(baton.address()).is_err());
+}
+
+#[test]
+fn commands_to_a_gateway_that_does_not_run_fail_and_say_so() {
+    let backend = Backend::start(echo_target);
+    let mut baton = Baton::start(&generation(&backend.host(), 1));
+    baton.command("stop", &[]);
+    baton.wait_end(Duration::from_secs(5));
+    for command in ["reload", "status", "stop"] {
+        let output = baton.command(command, &[]);
+        assert!(!output.status.success(), "{command}: {}", said(&output));
+        assert!(!said(&output).is_empty(), "{command} says nothing");
+    }
+}
+
+#[test]
+fn two_instances_do_not_disturb_each_other() {
+    let backend = Backend::start(echo_target);
+    let first = Baton::start(&generation(&backend.host(), 1));
+    let second = Baton::start(&generation(&backend.host(), 1));
+    second.reload_with(&generation(&backend.host(), 7));
+    assert_eq!(generation_of(&Client::connect(first.address()).get("/x").text()), 1);
+    assert_eq!(generation_of(&Client::connect(second.address()).get("/x").text()), 7);
+    drop(second);
+    first.reload_with(&generation(&backend.host(), 3));
+    assert_eq!(generation_of(&Client::connect(first.address()).get("/x").text()), 3);
+}
+
+#[test]
+fn a_refused_configuration_is_exit_255_at_start() {
+    let mut baton = Starter::with_text(|_| "{ \"version\": 2 }".to_owned()).spawn();
+    let status = baton.wait_end(Duration::from_secs(10));
+    assert_eq!(status.code(), Some(255), "{}", baton.log());
+    assert!(baton.log().contains("unsupported version: 2 (want: 3)"), "{}", baton.log());
+}
+
+#[test]
+fn with_a_broken_file_the_last_known_good_configuration_can_be_served() {
+    let backend = Backend::start(echo_target);
+    let mut baton = Baton::start(&generation(&backend.host(), 1));
+    baton.reload_with(&generation(&backend.host(), 2));
+    let folder = baton.folder().to_path_buf();
+    let control = folder.join("control");
+    baton.command("stop", &[]);
+    baton.wait_end(Duration::from_secs(5));
+    baton.write_text("{ broken");
+    let run = |more: &[&str]| {
+        let mut command = Command::new(executable());
+        command.args(["run", "--no-watch", "-c"]).arg(baton.config_path());
+        command.arg("--control").arg(&control).arg("--state-dir").arg(folder.join("state"));
+        command.args(more);
+        command
+    };
+    let refused = run(&[]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(255), "{}", said(&refused));
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let mut child =
+        run(&["--last-known-good"]).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    until("the last good configuration serves", Duration::from_secs(10), || {
+        Client::try_connect(baton.address()).is_ok_and(|mut client| {
+            client
+                .send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+                .try_answer()
+                .is_ok_and(|answer| answer.text().starts_with("/g/2/"))
+        })
+    });
+    let stop = baton.command("stop", &[]);
+    assert!(stop.status.success(), "{}", said(&stop));
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_protects_and_is_not_built_answers_501_and_does_not_fail_open() {
+    let backend = Backend::start(echo_target);
+    let mut config = generation(&backend.host(), 1);
+    config["endpoints"][0]["extra_config"] =
+        serde_json::json!({ "auth/not-built-yet": { "secret": "x" } });
+    let baton = Baton::start(&config);
+    assert_eq!(Client::connect(baton.address()).get("/x").status(), 501);
+    assert_eq!(Client::connect(baton.address()).get("/stream").status(), 200);
+    assert_eq!(backend.count(), 1);
+    assert!(baton.log().contains("auth/not-built-yet"), "{}", baton.log());
+}

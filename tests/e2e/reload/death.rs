@@ -1,0 +1,88 @@
+//! Workers and supervisors that are killed.
+
+use std::time::{Duration, Instant};
+
+use baton_tests::backend::Backend;
+use baton_tests::client::Client;
+use baton_tests::{Baton, process, until};
+use nix::sys::signal::Signal;
+
+use crate::fixture::{echo_target, generation, generation_of};
+
+const GET: &str = "GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n";
+
+#[test]
+fn a_killed_worker_is_replaced_at_once_and_no_connection_is_refused() {
+    let backend = Backend::start(echo_target);
+    let baton = Baton::start(&generation(&backend.host(), 1));
+    for round in 0..5 {
+        // Past the bake of the one before, a death from outside is never a reason to roll back.
+        let worker = baton.serving_worker();
+        process::signal(worker, Signal::SIGKILL);
+        let begun = Instant::now();
+        let mut client = Client::try_connect(baton.address())
+            .unwrap_or_else(|error| panic!("round {round}: refused: {error}"));
+        let answer = client.send(GET).try_answer().unwrap_or_else(|_| {
+            // It may have been accepted by the worker that dies.
+            Client::connect(baton.address()).send(GET).answer()
+        });
+        let took = begun.elapsed();
+        assert_eq!(generation_of(&answer.text()), 1);
+        assert!(took < Duration::from_millis(600), "round {round}: {took:?} without service");
+        until("the dead one is waited for", Duration::from_secs(2), || baton.zombies() == 0);
+    }
+}
+
+#[test]
+fn a_killed_worker_is_replaced_without_reading_the_file_again() {
+    let backend = Backend::start(echo_target);
+    let baton = Baton::start(&generation(&backend.host(), 1));
+    baton.write_text("this is no configuration");
+    process::signal(baton.serving_worker(), Signal::SIGKILL);
+    let answer = Client::connect(baton.address())
+        .send(GET)
+        .try_answer()
+        .or_else(|_| Client::connect(baton.address()).send(GET).try_answer());
+    assert_eq!(answer.map(|answer| generation_of(&answer.text())), Ok(1));
+    assert!(baton.try_reload(&[]).is_err());
+}
+
+#[test]
+fn without_its_supervisor_a_worker_serves_on_for_a_while_drains_and_ends() {
+    let backend = Backend::start(echo_target);
+    let mut baton = Baton::start(&generation(&backend.host(), 1));
+    let mut kept = Client::connect(baton.address());
+    assert_eq!(kept.get("/x").status(), 200);
+    let worker = baton.serving_worker();
+    process::signal(baton.pid(), Signal::SIGKILL);
+    baton.wait_end(Duration::from_secs(5));
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1_000) {
+        assert_eq!(kept.get("/x").status(), 200, "after {:?}", begun.elapsed());
+        assert_eq!(Client::connect(baton.address()).get("/x").status(), 200);
+    }
+    until("the worker ends", Duration::from_secs(10), || !process::lives(worker));
+    let took = begun.elapsed();
+    assert!(took > Duration::from_millis(1_200), "it ended after {took:?}");
+    assert!(baton.processes().is_empty());
+    assert!(Client::try_connect(baton.address()).is_err(), "its listeners are gone");
+}
+
+#[test]
+fn after_the_death_of_a_supervisor_the_next_one_starts_on_the_same_port() {
+    let backend = Backend::start(echo_target);
+    let config = generation(&backend.host(), 1);
+    let mut first = Baton::start(&config);
+    let port = first.address().port();
+    process::signal(first.pid(), Signal::SIGKILL);
+    first.wait_end(Duration::from_secs(5));
+    let mut second = generation(&backend.host(), 2);
+    crate::fixture::merge(&mut second, &serde_json::json!({ "port": port }));
+    let next = baton_tests::baton::Starter::new(&second).spawn();
+    until("the next one serves", Duration::from_secs(15), || {
+        Client::try_connect(first.address()).is_ok_and(|mut client| {
+            client.send(GET).try_answer().is_ok_and(|answer| answer.text().starts_with("/g/2/"))
+        })
+    });
+    drop(next);
+}

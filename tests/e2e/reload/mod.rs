@@ -1,0 +1,16 @@
+//! Reloads: nothing is lost, nothing is closed, nothing is answered by a configuration of before.
+//!
+//! [`kept`] is what a client notices (nothing) · [`streams`] what takes longer than a reload ·
+//! [`torture`] everything at once · [`storm`] too many reloads · [`listeners`] addresses that come and go ·
+//! [`sources`] how files change · [`faults`] new workers that fail · [`death`] old ones that die ·
+//! [`leaks`] what is left over.
+
+mod kept;
+mod streams;
+mod torture;
+mod storm;
+mod listeners;
+mod sources;
+mod faults;
+mod death;
+mod leaks;

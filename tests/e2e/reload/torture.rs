@@ -1,0 +1,57 @@
+//! Everything at once, in the size of a test: `baton-torture` does the same for as long as one likes.
+
+use std::time::Duration;
+
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::tally::Fault;
+use baton_tests::torture::{Load, Plan, Upstream, run};
+
+fn plan(reloads: u64, delay_ms: u64) -> Plan {
+    Plan {
+        load: Load { keep_alive: 100, steady: Duration::from_millis(500), ..Load::default() },
+        reloads,
+        every: Duration::from_millis(50),
+        delay: Duration::from_millis(delay_ms),
+        live: false,
+    }
+}
+
+fn check(plan: &Plan) {
+    let upstream = Upstream::start();
+    let mut system = BatonSystem::start(upstream.address(), 0);
+    let report = run(&mut system, &upstream, plan);
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.counts.commits, plan.reloads, "{report}");
+    assert_eq!(report.before.descriptors, report.after.descriptors, "{report}");
+    assert_eq!(report.after.zombies, 0, "{report}");
+    assert!(report.after.workers <= 2, "{report}");
+}
+
+#[test]
+fn a_hundred_reloads_under_every_kind_of_client_lose_nothing() {
+    check(&plan(100, 0));
+}
+
+#[test]
+fn with_five_milliseconds_of_delay_each_way_nothing_is_lost_either() {
+    check(&plan(50, 5));
+}
+
+#[test]
+fn the_torture_notices_what_a_gateway_does_wrong() {
+    let upstream = Upstream::start();
+    let found = ["/usr/sbin/nginx", "/usr/bin/nginx"];
+    if !found.iter().any(|path| std::path::Path::new(path).exists()) {
+        return; // the detector is tested wherever a gateway that loses is installed
+    }
+    let mut system = Peer::start(PeerKind::Nginx, upstream.address());
+    let mut plan = plan(5, 5);
+    plan.every = Duration::from_millis(200);
+    let report = run(&mut system, &upstream, &plan);
+    for fault in [Fault::Lost, Fault::Closed, Fault::Stale] {
+        assert!(report.counts.of(fault) > 0, "no {fault:?} was noticed: {report}");
+    }
+    for fault in [Fault::Wrong, Fault::Twice, Fault::Unseen, Fault::Refused] {
+        assert_eq!(report.counts.of(fault), 0, "{report}");
+    }
+}
