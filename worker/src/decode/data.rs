@@ -37,23 +37,26 @@ pub(crate) struct Field {
     pub(crate) entry: Entry,
 }
 
-/// A child: of an object with its key, of an array with an empty one.
+/// A child: of an object with its key, of an array with an empty one. The key's parts stand beside
+/// the value so that all of it is 32 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    pub(crate) key: Key,
+    prefix: u64,
+    key: Span,
     pub(crate) value: Value,
+    made: bool,
+    /// The input holds `"key":value` in one piece that can be written as it is.
+    pub(crate) joined: bool,
 }
 
 /// An object's key.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Key {
     /// Its first eight bytes, zero-filled, as a number that sorts as they do.
-    pub(crate) prefix: u64,
+    prefix: u64,
     pub(crate) span: Span,
     /// In `made_keys`, unescaped; otherwise in the input, where it needs no change to be written.
     pub(crate) made: bool,
-    /// The input holds `"key":value` in one piece that can be written as it is.
-    pub(crate) joined: bool,
 }
 
 /// Where something stands in its document's input.
@@ -79,6 +82,7 @@ pub(crate) enum Value {
 }
 
 impl Span {
+    #[inline]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: offset(start), end: offset(end) }
     }
@@ -94,10 +98,23 @@ pub(crate) const fn offset(position: usize) -> u32 {
     position as u32
 }
 
+impl Entry {
+    #[inline]
+    pub(crate) const fn new(key: Key, value: Value, joined: bool) -> Self {
+        Self { prefix: key.prefix, key: key.span, value, made: key.made, joined }
+    }
+
+    #[inline]
+    pub(crate) const fn key(&self) -> Key {
+        Key { prefix: self.prefix, span: self.key, made: self.made }
+    }
+}
+
 impl Key {
+    #[inline]
     pub(crate) fn in_input(input: &[u8], start: usize, end: usize) -> Self {
         let prefix = prefix(input, start, end);
-        Self { prefix, span: Span::new(start, end), made: false, joined: false }
+        Self { prefix, span: Span::new(start, end), made: false }
     }
 
     /// A key of our own; `made_keys` holds it from now on.
@@ -111,14 +128,16 @@ impl Key {
     pub(crate) fn made(made_keys: &[u8], start: usize) -> Self {
         let end = made_keys.len();
         let prefix = prefix(made_keys, start, end);
-        Self { prefix, span: Span::new(start, end), made: true, joined: false }
+        Self { prefix, span: Span::new(start, end), made: true }
     }
 
     /// Both keys belong to one document.
+    #[inline]
     pub(crate) fn is_before(self, other: Self, input: &[u8], made_keys: &[u8]) -> bool {
         self.compare(other, input, made_keys) == Ordering::Less
     }
 
+    #[inline]
     fn compare(self, other: Self, input: &[u8], made_keys: &[u8]) -> Ordering {
         match self.prefix.cmp(&other.prefix) {
             Ordering::Equal => compare_whole(self, other, input, made_keys),
@@ -132,6 +151,7 @@ impl Key {
 }
 
 /// The first eight bytes of `bytes[start..end]` in an order that compares as they do.
+#[inline]
 fn prefix(bytes: &[u8], start: usize, end: usize) -> u64 {
     let length = end - start;
     if let Some(Ok(eight)) = bytes.get(start..start + 8).map(<[u8; 8]>::try_from) {
@@ -153,7 +173,7 @@ fn prefix(bytes: &[u8], start: usize, end: usize) -> u64 {
 /// Sorts an object's children by key; of equal keys the last stays. Starts at `mark`.
 pub(crate) fn sort_object(entries: &mut Vec<Entry>, mark: usize, input: &[u8], made: &[u8]) {
     let Some(children) = entries.get_mut(mark..) else { return };
-    let order = |a: &Entry, b: &Entry| a.key.compare(b.key, input, made);
+    let order = |a: &Entry, b: &Entry| a.key().compare(b.key(), input, made);
     children.sort_by(order);
     let repeated = |pair: &[Entry]| match pair {
         [a, b] => order(a, b) == Ordering::Equal,
@@ -164,6 +184,7 @@ pub(crate) fn sort_object(entries: &mut Vec<Entry>, mark: usize, input: &[u8], m
     }
 }
 
+#[inline(never)]
 fn compare_whole(a: Key, b: Key, input: &[u8], made: &[u8]) -> Ordering {
     a.of(input, made).cmp(b.of(input, made))
 }
@@ -218,7 +239,7 @@ impl Data {
         let key = Key::make(&mut document.made_keys, name);
         let value = Value::Verbatim(Span::new(0, json.len()));
         document.input = json;
-        Self::of(document, Some(vec![Entry { key, value }]))
+        Self::of(document, Some(vec![Entry::new(key, value, false)]))
     }
 
     pub(crate) fn of(document: Document, root: Option<Vec<Entry>>) -> Self {
@@ -270,7 +291,7 @@ impl Data {
 
     fn key(&self, field: &Field) -> &[u8] {
         let document = self.document(field);
-        document.map_or(&[], |document| document.key(field.entry.key))
+        document.map_or(&[], |document| document.key(field.entry.key()))
     }
 
     pub(crate) fn document(&self, field: &Field) -> Option<&Document> {
@@ -285,6 +306,6 @@ impl Data {
 
     /// About how many bytes this is when written.
     pub(crate) fn written_bytes_guess(&self) -> usize {
-        self.documents.iter().map(|document| document.input.len() + 16).sum()
+        self.documents.iter().map(|document| document.input.len() + 48).sum()
     }
 }

@@ -10,6 +10,8 @@ mod shape;
 mod string;
 mod trie;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use bytes::Bytes;
@@ -23,8 +25,9 @@ pub use shape::{PATH_KEYS_MAX, PathTooLong, Shape};
 pub(crate) use data::{Document, Entry, Value};
 pub(crate) use json::pieces;
 
-/// Longest body that can be decoded: positions in it are four bytes.
-pub const BODY_BYTES_MAX: usize = u32::MAX as usize;
+/// Longest body that can be decoded: positions are four bytes, and keys of broken UTF-8 may grow
+/// to three times their length.
+pub const BODY_BYTES_MAX: usize = 1 << 30;
 
 /// A backend's `encoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -113,7 +113,7 @@ impl Shape {
         };
         let value = verbatim.map_or_else(|| document.adopt(&children), Value::Verbatim);
         let key = Key::make(&mut document.made_keys, group);
-        Data::of(document, Some(vec![Entry { key, value }]))
+        Data::of(document, Some(vec![Entry::new(key, value, false)]))
     }
 
     /// Gives top-level keys their new names; says whether any has one. A new name replaces the field
@@ -121,16 +121,16 @@ impl Shape {
     fn rename(&self, children: &mut Vec<Entry>, document: &mut Document) -> bool {
         let mut renamed = false;
         for (old, new) in &self.mapping {
-            let named = |name: &[u8], child: &Entry| *document.key(child.key) == *name;
+            let named = |name: &[u8], child: &Entry| *document.key(child.key()) == *name;
             let Some(index) = children.iter().position(|child| named(old, child)) else { continue };
-            let mut child = children.remove(index);
+            let child = children.remove(index);
             renamed = true;
             if old == new {
                 continue;
             }
             children.retain(|other| !named(new, other));
-            child.key = Key::make(&mut document.made_keys, new);
-            children.push(child);
+            let key = Key::make(&mut document.made_keys, new);
+            children.push(Entry::new(key, child.value, false));
         }
         if renamed {
             document.sort(children);

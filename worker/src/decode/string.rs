@@ -13,7 +13,7 @@ pub(super) fn decode(shape: &Shape, body: Bytes) -> Data {
     if shape.keeps_leaf(CONTENT) {
         let value = Value::Plain(Span::new(0, document.input.len()));
         let key = Key::make(&mut document.made_keys, CONTENT);
-        children.push(Entry { key, value });
+        children.push(Entry::new(key, value, false));
     }
     shape.arrange(Found::EMPTY, children, document)
 }

@@ -90,7 +90,7 @@ impl Writer {
             Value::Object(span) => (true, span),
             Value::Array(span) => (false, span),
             Value::Verbatim(span) => {
-                self.out.extend_from_slice(span.of(&document.input));
+                self.copy(&document.input, span.start as usize, span.end as usize);
                 return None;
             },
             Value::Quoted(span) => {
@@ -111,7 +111,7 @@ impl Writer {
         if !object {
             return Some(entry.value);
         }
-        let key = entry.key;
+        let key = entry.key();
         let start = key.span.start as usize;
         if key.made {
             escape::text(document.key(key), &mut self.out);
@@ -119,16 +119,32 @@ impl Writer {
             return Some(entry.value);
         }
         let end = match entry.value {
-            Value::Verbatim(span) if key.joined => span.end as usize,
+            Value::Verbatim(span) if entry.joined => span.end as usize,
             _ => key.span.end as usize + 1,
         };
         // From the opening quote.
-        self.out.extend_from_slice(document.input.get(start - 1..end).unwrap_or_default());
-        if key.joined {
+        self.copy(&document.input, start - 1, end);
+        if entry.joined {
             return None;
         }
         self.out.push(b':');
         Some(entry.value)
+    }
+
+    /// Copies a part of the input. Most are short: those are copied as a block of fixed size, which
+    /// needs no call, and cut.
+    #[inline]
+    fn copy(&mut self, input: &[u8], start: usize, end: usize) {
+        const BLOCK: usize = 32;
+        let length = end.saturating_sub(start);
+        match input.get(start..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+            Some(block) if length <= BLOCK => {
+                let written = self.out.len() + length;
+                self.out.extend_from_slice(block);
+                self.out.truncate(written);
+            },
+            _ => self.out.extend_from_slice(input.get(start..end).unwrap_or_default()),
+        }
     }
 
     fn comma_after(&mut self, family: Option<&Family<'_>>) {

@@ -3,6 +3,7 @@
 //! Only the first value of a body is read. All of it must be well-formed, also what is not kept.
 
 mod build;
+mod levels;
 mod root;
 mod scan;
 mod skip;

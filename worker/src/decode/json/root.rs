@@ -1,17 +1,14 @@
-//! The top of a body: what kind it must be, and the levels that `target`, `allow` and `deny` enter.
-//!
-//! These levels are known from the configuration, so recursion is bounded by its longest path; what
-//! is kept whole goes to [`Builder`], what is dropped to [`skip`]. Of duplicate keys the last counts.
+//! The top of a body: what kind it must be, and what stands for it if it is no object.
 
 use bytes::Bytes;
 
 use super::build::{Builder, Open};
-use super::scan::{AFTER_PAIR, DEPTH_MAX, Source, TOO_DEEP};
-use super::skip::{self, skip};
+use super::levels::{Reader, Rule};
+use super::scan::{Fault, Read, Source};
+use super::skip;
 use crate::decode::DecodeError;
-use crate::decode::data::{Data, Document, Entry, Key, Span, Value};
-use crate::decode::shape::{Filter, Shape};
-use crate::decode::trie::{Next, Trie};
+use crate::decode::data::{Data, Document, Entry, Key, Span};
+use crate::decode::shape::Shape;
 
 /// What a body must be.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +27,14 @@ pub(in crate::decode) fn decode(
     shape: &Shape,
     body: Bytes,
 ) -> Result<Data, DecodeError> {
+    read(root, shape, body).map_err(|fault| *fault)
+}
+
+fn read(root: Root, shape: &Shape, body: Bytes) -> Read<Data> {
     let source = Source(&body);
     let start = source.blanks(0);
     if start >= body.len() {
-        return Err(DecodeError::Empty);
+        return Err(Box::new(DecodeError::Empty));
     }
     let mut reader = Reader { source, builder: Builder::default(), skipped: skip::Open::new() };
     let found = match (root, source.at(start)) {
@@ -44,7 +45,7 @@ pub(in crate::decode) fn decode(
         },
         (Root::Any, _) => reader.wrapped(b"content", shape, start)?,
         (Root::Object | Root::Array, first) => {
-            skip(source, start, 0, &mut reader.skipped)?;
+            reader.skip(start, 0)?;
             return Err(wrong_kind(root, first));
         },
     };
@@ -52,7 +53,8 @@ pub(in crate::decode) fn decode(
     Ok(shape.arrange(found, pending, Document { input: body, made_keys, entries }))
 }
 
-fn wrong_kind(root: Root, first: u8) -> DecodeError {
+#[cold]
+fn wrong_kind(root: Root, first: u8) -> Fault {
     let found = match first {
         b'{' => "object",
         b'[' => "array",
@@ -64,7 +66,7 @@ fn wrong_kind(root: Root, first: u8) -> DecodeError {
         Root::Array => "[]interface {}",
         Root::Object | Root::Any => "map[string]interface {}",
     };
-    DecodeError::Kind { found, wanted }
+    Box::new(DecodeError::Kind { found, wanted })
 }
 
 /// What is left of the body; its fields are pending in the builder.
@@ -85,64 +87,15 @@ impl Found {
     pub(in crate::decode) const EMPTY: Self = Self::Object { sorted: true, verbatim: None };
 }
 
-/// What a level of the body is held against.
-#[derive(Clone, Copy)]
-enum Rule<'a> {
-    All,
-    Allow(&'a Trie),
-    Deny(&'a Trie),
-}
-
-/// What becomes of a field.
-enum Fate<'a> {
-    Keep,
-    Drop,
-    /// It is held against the rule if it is an object.
-    Enter(Rule<'a>),
-}
-
-impl<'a> Rule<'a> {
-    const fn of(filter: &'a Filter) -> Self {
-        match filter {
-            Filter::All => Self::All,
-            Filter::Allow(trie) => Self::Allow(trie),
-            Filter::Deny(trie) => Self::Deny(trie),
-        }
-    }
-
-    #[inline]
-    fn fate(self, key: &[u8]) -> Fate<'a> {
-        match self {
-            Self::All => Fate::Keep,
-            Self::Allow(trie) => match trie.find(key) {
-                None => Fate::Drop,
-                Some(Next::Leaf) => Fate::Keep,
-                Some(Next::Branch(below)) => Fate::Enter(Self::Allow(below)),
-            },
-            Self::Deny(trie) => match trie.find(key) {
-                None => Fate::Keep,
-                Some(Next::Leaf) => Fate::Drop,
-                Some(Next::Branch(below)) => Fate::Enter(Self::Deny(below)),
-            },
-        }
-    }
-}
-
-struct Reader<'a> {
-    source: Source<'a>,
-    builder: Builder,
-    skipped: skip::Open,
-}
-
 impl Found {
-    fn at(object: Open, end: usize) -> Self {
+    pub(super) fn at(object: Open, end: usize) -> Self {
         let verbatim = object.verbatim.then(|| Span::new(object.start, end));
         Self::Object { sorted: object.sorted, verbatim }
     }
 }
 
 impl Reader<'_> {
-    fn object(&mut self, shape: &Shape, start: usize) -> Result<Found, DecodeError> {
+    fn object(&mut self, shape: &Shape, start: usize) -> Read<Found> {
         let rule = Rule::of(&shape.filter);
         let mut found = Found::EMPTY;
         match shape.target.as_slice() {
@@ -155,162 +108,22 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    fn null(&self, shape: &Shape, start: usize) -> Result<Found, DecodeError> {
+    fn null(&self, shape: &Shape, start: usize) -> Read<Found> {
         let end = self.source.literal(start)?;
         let is_whole = shape.target.is_empty();
         Ok(if is_whole { Found::Null(Span::new(start, end)) } else { Found::EMPTY })
     }
 
     /// A body that is no object, as the only field of one.
-    fn wrapped(&mut self, name: &[u8], shape: &Shape, start: usize) -> Result<Found, DecodeError> {
+    fn wrapped(&mut self, name: &[u8], shape: &Shape, start: usize) -> Read<Found> {
         if shape.keeps_leaf(name) {
             let (value, _) = self.builder.value(self.source, start, 0)?;
             let key = Key::make(&mut self.builder.made_keys, name);
-            self.builder.pending.push(Entry { key, value });
+            self.builder.pending.push(Entry::new(key, value, false));
         } else {
-            skip(self.source, start, 0, &mut self.skipped)?;
+            self.skip(start, 0)?;
         }
         Ok(Found::EMPTY)
-    }
-
-    /// Walks down to `path` in the object at `start` and finds its end. What it finds last is left
-    /// pending; whatever is no object on the way leaves nothing.
-    fn target(
-        &mut self,
-        path: &[Box<[u8]>],
-        rule: Rule<'_>,
-        start: usize,
-        depth: usize,
-        found: &mut Found,
-    ) -> Result<usize, DecodeError> {
-        let Some((wanted, below)) = path.split_first() else { return Ok(start) };
-        let mut position = self.open(start, depth)?;
-        if self.source.at(position) == b'}' {
-            return Ok(position + 1);
-        }
-        loop {
-            let (slot, value) = self.builder.key(self.source, position)?;
-            let is_wanted = *slot.key.of(self.source.0, &self.builder.made_keys) == **wanted;
-            position = if is_wanted {
-                self.builder.forget_all();
-                *found = Found::EMPTY;
-                match (self.source.at(value), below) {
-                    (b'{', []) => {
-                        let (object, end) = self.fields(rule, value, depth + 1)?;
-                        *found = Found::at(object, end);
-                        end
-                    },
-                    (b'{', below) => self.target(below, rule, value, depth + 1, found)?,
-                    _ => self.skip(value, depth + 1)?,
-                }
-            } else {
-                self.skip(value, depth + 1)?
-            };
-            match self.next_field(position)? {
-                Field::At(next) => position = next,
-                Field::End(end) => return Ok(end),
-            }
-        }
-    }
-
-    /// Reads the object at `start`; the fields that `rule` keeps are left pending.
-    fn fields(
-        &mut self,
-        rule: Rule<'_>,
-        start: usize,
-        depth: usize,
-    ) -> Result<(Open, usize), DecodeError> {
-        let mut object = self.builder.object_at(start);
-        let mut position = self.open(start, depth)?;
-        object.verbatim = position == start + 1;
-        if self.source.at(position) == b'}' {
-            return Ok((object, position + 1));
-        }
-        loop {
-            let (slot, value_at) = self.builder.key(self.source, position)?;
-            let fate = rule.fate(slot.key.of(self.source.0, &self.builder.made_keys));
-            let entered = matches!(fate, Fate::Enter(_));
-            let (value, end) = self.field(fate, value_at, depth + 1)?;
-            if let Some(value) = value {
-                object.verbatim &= slot.close && matches!(value, Value::Verbatim(_));
-                object.sorted &= self.builder.add(object.mark, slot, value, self.source);
-            } else {
-                object.verbatim = false;
-                // Only here an earlier duplicate may have been kept.
-                if entered {
-                    self.builder.forget(object.mark, slot.key, self.source);
-                }
-            }
-            let next = self.next_field(end)?;
-            object.verbatim &= object.sorted && next.is_close(end);
-            match next {
-                Field::At(next) => position = next,
-                Field::End(closed) => return Ok((object, closed)),
-            }
-        }
-    }
-
-    /// A field's value if it is kept, and where it ends.
-    fn field(
-        &mut self,
-        fate: Fate<'_>,
-        start: usize,
-        depth: usize,
-    ) -> Result<(Option<Value>, usize), DecodeError> {
-        match (fate, self.source.at(start)) {
-            (Fate::Enter(below), b'{') => {
-                let (object, end) = self.fields(below, start, depth)?;
-                // `allow` drops an object of which nothing is left, `deny` keeps it.
-                let empty = self.builder.pending.len() == object.mark;
-                let pruned = empty && matches!(below, Rule::Allow(_));
-                let value = self.builder.close(object, self.source, end);
-                Ok(((!pruned).then_some(value), end))
-            },
-            (Fate::Keep | Fate::Enter(Rule::Deny(_)), _) => {
-                let (value, end) = self.builder.value(self.source, start, depth)?;
-                Ok((Some(value), end))
-            },
-            (Fate::Drop | Fate::Enter(_), _) => Ok((None, self.skip(start, depth)?)),
-        }
-    }
-
-    /// The first position inside the object at `start` that is no blank.
-    fn open(&self, start: usize, depth: usize) -> Result<usize, DecodeError> {
-        if depth >= DEPTH_MAX {
-            return Err(self.source.wrong(start, TOO_DEEP));
-        }
-        Ok(self.source.blanks(start + 1))
-    }
-
-    /// What follows a field that ends at `position`.
-    fn next_field(&self, position: usize) -> Result<Field, DecodeError> {
-        let position = self.source.blanks(position);
-        match self.source.at(position) {
-            b',' => Ok(Field::At(self.source.blanks(position + 1))),
-            b'}' => Ok(Field::End(position + 1)),
-            _ => Err(self.source.wrong(position, AFTER_PAIR)),
-        }
-    }
-
-    fn skip(&mut self, start: usize, depth: usize) -> Result<usize, DecodeError> {
-        skip(self.source, start, depth, &mut self.skipped)
-    }
-}
-
-/// What follows a field.
-enum Field {
-    /// Another one.
-    At(usize),
-    /// The end of the object.
-    End(usize),
-}
-
-impl Field {
-    /// It follows without a blank on a value that ends at `end`.
-    const fn is_close(&self, end: usize) -> bool {
-        match self {
-            Self::At(next) | Self::End(next) => *next == end + 1,
-        }
     }
 }
 

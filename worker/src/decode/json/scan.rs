@@ -20,13 +20,31 @@ pub(super) const TOO_DEEP: &str = "exceeded max depth";
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a>(pub(super) &'a [u8]);
 
-/// A string: where its inside ends, and whether that can be written as it stands.
+/// What is wrong with a body. On the heap, so that `Read<usize>` fits two registers.
+pub(super) type Fault = Box<DecodeError>;
+
+/// What was read, or what is wrong.
+pub(super) type Read<T> = Result<T, Fault>;
+
+/// A string: where its inside ends, and whether that can be written as it stands. One number, for
+/// the sake of registers, too.
 #[derive(Clone, Copy)]
-pub(super) struct Text {
+pub(super) struct Text(usize);
+
+impl Text {
+    const fn new(end: usize, verbatim: bool) -> Self {
+        Self(end << 1 | verbatim as usize)
+    }
+
     /// The position of the closing quote.
-    pub(super) end: usize,
+    pub(super) const fn end(self) -> usize {
+        self.0 >> 1
+    }
+
     /// Not if it holds an escape, one of `<>&`, U+2028, U+2029, or bytes that are not UTF-8.
-    pub(super) verbatim: bool,
+    pub(super) const fn is_verbatim(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 impl Source<'_> {
@@ -36,11 +54,12 @@ impl Source<'_> {
 
     /// The error for the byte at `position`: the body's end, or that it does not fit.
     #[cold]
-    pub(super) fn wrong(self, position: usize, context: &'static str) -> DecodeError {
-        match self.0.get(position) {
+    #[inline(never)]
+    pub(super) fn wrong(self, position: usize, context: &'static str) -> Fault {
+        Box::new(match self.0.get(position) {
             Some(&found) => DecodeError::Syntax { found, context },
             None => DecodeError::Truncated,
-        }
+        })
     }
 
     /// The next position from here on that is no blank.
@@ -66,7 +85,7 @@ impl Source<'_> {
 
     /// The end of a string whose value nobody needs; begins behind the opening quote.
     #[inline]
-    pub(super) fn skip_text(self, mut position: usize) -> Result<usize, DecodeError> {
+    pub(super) fn skip_text(self, mut position: usize) -> Read<usize> {
         loop {
             position = self.plain(position, stops_a_skip, |byte| SKIP_STOPS[usize::from(byte)]);
             match self.at(position) {
@@ -79,7 +98,7 @@ impl Source<'_> {
 
     /// A string that will be written; begins behind the opening quote.
     #[inline]
-    pub(super) fn text(self, start: usize) -> Result<Text, DecodeError> {
+    pub(super) fn text(self, start: usize) -> Read<Text> {
         let mut position = start;
         let (mut verbatim, mut ascii) = (true, true);
         loop {
@@ -105,7 +124,7 @@ impl Source<'_> {
             }
         }
         let inside = self.0.get(start..position).unwrap_or_default();
-        Ok(Text { end: position, verbatim: verbatim && (ascii || is_plain_utf8(inside)) })
+        Ok(Text::new(position, verbatim && (ascii || is_plain_utf8(inside))))
     }
 
     /// The next position of a byte that stops: eight bytes at a time, then one by one.
@@ -130,7 +149,7 @@ impl Source<'_> {
     }
 
     /// The end of an escape; begins at its backslash.
-    fn escape(self, backslash: usize) -> Result<usize, DecodeError> {
+    fn escape(self, backslash: usize) -> Read<usize> {
         match self.at(backslash + 1) {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(backslash + 2),
             b'u' => {
@@ -146,7 +165,7 @@ impl Source<'_> {
 
     /// The end of a number; begins at its sign or first digit.
     #[inline]
-    pub(super) fn number(self, start: usize) -> Result<usize, DecodeError> {
+    pub(super) fn number(self, start: usize) -> Read<usize> {
         let mut position = start + usize::from(self.at(start) == b'-');
         position = match self.at(position) {
             b'0' => position + 1,
@@ -170,14 +189,14 @@ impl Source<'_> {
         position
     }
 
-    fn some_digits(self, start: usize, context: &'static str) -> Result<usize, DecodeError> {
+    fn some_digits(self, start: usize, context: &'static str) -> Read<usize> {
         let end = self.digits(start);
         if end == start { Err(self.wrong(start, context)) } else { Ok(end) }
     }
 
     /// The end of `true`, `false` or `null`; begins at its first byte, which has been seen.
     #[inline]
-    pub(super) fn literal(self, start: usize) -> Result<usize, DecodeError> {
+    pub(super) fn literal(self, start: usize) -> Read<usize> {
         let word: &[u8] = match self.at(start) {
             b't' => b"true",
             b'f' => b"false",
@@ -188,7 +207,7 @@ impl Source<'_> {
     }
 
     #[cold]
-    fn broken_literal(self, start: usize) -> DecodeError {
+    fn broken_literal(self, start: usize) -> Fault {
         let (word, contexts): (&[u8], &[&'static str]) = match self.at(start) {
             b't' => (
                 b"true",
@@ -222,7 +241,7 @@ impl Source<'_> {
                 return self.wrong(start + index, context);
             }
         }
-        DecodeError::Truncated
+        Box::new(DecodeError::Truncated)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Passes over a value that nobody needs: it must be well-formed, and nothing is kept of it.
 
-use super::scan::{AFTER_ELEMENT, AFTER_KEY, AFTER_PAIR, DEPTH_MAX, KEY, Source, TOO_DEEP, VALUE};
-use crate::decode::DecodeError;
+use super::scan::{
+    AFTER_ELEMENT, AFTER_KEY, AFTER_PAIR, DEPTH_MAX, KEY, Read, Source, TOO_DEEP, VALUE,
+};
 
 /// What is open: whether it is an object.
 pub(super) type Open = Vec<bool>;
@@ -12,7 +13,7 @@ pub(super) fn skip(
     mut position: usize,
     depth: usize,
     open: &mut Open,
-) -> Result<usize, DecodeError> {
+) -> Read<usize> {
     open.clear();
     loop {
         position = match source.at(position) {
@@ -66,7 +67,7 @@ pub(super) fn skip(
 }
 
 /// From a key to its value.
-fn skip_key(source: Source<'_>, position: usize) -> Result<usize, DecodeError> {
+fn skip_key(source: Source<'_>, position: usize) -> Read<usize> {
     if source.at(position) != b'"' {
         return Err(source.wrong(position, KEY));
     }
