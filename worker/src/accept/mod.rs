@@ -48,6 +48,10 @@ impl Listener {
         tokio::task::spawn_local(async move {
             let mut in_a_row = 0;
             loop {
+                while thread.census.is_full() {
+                    thread.starved.set(thread.starved.get() + 1);
+                    tokio::time::sleep(REST).await;
+                }
                 match socket.accept().await {
                     Ok((stream, peer)) => welcome(&thread, stream, peer, id, address),
                     Err(error) if is_exhausted(&error) => {

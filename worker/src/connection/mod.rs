@@ -1,5 +1,6 @@
 //! A client's connection: bytes in, requests out, answers back.
 
+pub(crate) mod census;
 pub(crate) mod gate;
 pub mod http1;
 mod limits;

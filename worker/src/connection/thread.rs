@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::census::Census;
 use super::gate::{Gate, Mode, Ticket};
 use super::http1::date::DateClock;
 use super::http1::wire::{Spare, Wire};
@@ -51,18 +52,21 @@ pub(crate) struct Thread {
     /// Told when the last connection has left while the gate is not open.
     pub(crate) emptied: Notify,
     progress: Arc<Progress>,
+    pub(crate) census: Arc<Census>,
     spare: Rc<Spare>,
 }
 
 /// The place at the gate is given back even if the connection's task panics.
 struct Guest<'a> {
     gate: &'a Gate,
+    census: &'a Census,
     ticket: Ticket,
 }
 
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
         self.gate.leave(&self.ticket);
+        self.census.leave();
     }
 }
 
@@ -73,6 +77,7 @@ impl Thread {
         access: Option<AccessLog>,
         leaving: mpsc::UnboundedSender<Moving>,
         progress: Arc<Progress>,
+        census: Arc<Census>,
     ) -> Rc<Self> {
         Rc::new(Self {
             state,
@@ -88,6 +93,7 @@ impl Thread {
             starved: Cell::new(0),
             emptied: Notify::new(),
             progress,
+            census,
             spare: Rc::default(),
         })
     }
@@ -152,8 +158,11 @@ impl Thread {
     }
 
     async fn run(self: Rc<Self>, mut connection: Connection) {
-        let guest = Guest { gate: &self.gate, ticket: self.gate.enter() };
+        self.census.enter();
+        let (gate, census) = (&self.gate, &*self.census);
+        let guest = Guest { gate, census, ticket: gate.enter() };
         let leave = connection.live(&self, &guest.ticket).await;
+        connection.release(&self);
         if leave == Leave::Given {
             self.give(connection);
         }

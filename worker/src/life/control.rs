@@ -9,7 +9,7 @@ use std::time::Duration;
 use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker};
 use baton_shared::log;
-use baton_shared::os::memfd;
+use baton_shared::os::{memfd, process};
 use baton_shared::words::{BATON_VERSION, ListenerId, Monotonic};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
@@ -18,6 +18,7 @@ use super::fault::{self, Phase};
 use super::planning::{self, Need, Planning};
 use super::threads::{Figures, Order, Setup, Threads, Told};
 use super::{figures, probe};
+use crate::connection::census::Census;
 use crate::connection::thread::Moving;
 use crate::handover::give::{self, Giver, Progress};
 use crate::handover::take;
@@ -213,7 +214,11 @@ impl Worker {
         fault::strike(Phase::Warm);
         let (leaving, departures) = unbounded_channel::<Moving>();
         let progress = Arc::new(Progress::default());
-        let setup = Setup { plan: Arc::clone(&plan), leaving, progress: Arc::clone(&progress) };
+        // A kernel that does not tell allows at least the usual soft limit.
+        let descriptors_max = process::raise_descriptor_limit().unwrap_or(1024);
+        let census = Arc::new(Census::new(descriptors_max));
+        let shared = Arc::clone(&progress);
+        let setup = Setup { plan: Arc::clone(&plan), leaving, progress: shared, census };
         let (mut threads, mut told) =
             Threads::start(start.threads.max(1), &setup).map_err(|_error| End::Failed)?;
         deal_sockets(&mut threads, sockets).map_err(|_error| End::Failed)?;

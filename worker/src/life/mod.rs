@@ -28,7 +28,6 @@ pub fn run() -> ExitCode {
     drop(process::set_name("baton-worker"));
     drop(process::set_no_new_privileges());
     process::ignore_stop_signals();
-    drop(process::raise_descriptor_limit());
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };

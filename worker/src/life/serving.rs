@@ -36,6 +36,7 @@ pub(crate) fn run(setup: &Setup, orders: UnboundedReceiver<Order>, tell: &Unboun
             access,
             setup.leaving.clone(),
             std::sync::Arc::clone(&setup.progress),
+            std::sync::Arc::clone(&setup.census),
         );
         let mut obedient =
             Obedient { thread, setup: setup.clone(), listeners: Vec::new(), accepting: Vec::new() };

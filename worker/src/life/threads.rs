@@ -9,6 +9,7 @@ use baton_shared::words::ListenerId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::serving;
+use crate::connection::census::Census;
 use crate::connection::thread::Moving;
 use crate::handover::give::Progress;
 use crate::plan::Plan;
@@ -81,6 +82,7 @@ pub(crate) struct Setup {
     pub(crate) plan: Arc<Plan>,
     pub(crate) leaving: UnboundedSender<Moving>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) census: Arc<Census>,
 }
 
 /// All serving threads, seen from the control loop.

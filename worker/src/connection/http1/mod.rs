@@ -39,6 +39,8 @@ use crate::serve::serve;
 
 /// Pipelined bytes that are read ahead while a request is served.
 const READ_AHEAD_BYTES: usize = 16 * 1024;
+/// A head up to this size is not counted: every connection may have it.
+const HEAD_FREE_BYTES: usize = 4096;
 /// How long a client may take to notice that the connection ends.
 const LINGER: Duration = Duration::from_millis(500);
 /// How long an answered request's body may still flow before the connection is closed.
@@ -71,6 +73,8 @@ pub(crate) struct Connection {
     pub(crate) facts: Facts,
     /// How far the unread bytes were searched for the end of a head.
     searched: usize,
+    /// Bytes of an unfinished head that the worker's budget knows of.
+    held: usize,
 }
 
 /// The clock that bounds the time of a head.
@@ -92,7 +96,7 @@ enum Next {
 
 impl Connection {
     pub(crate) const fn new(wire: Rc<Wire>, facts: Facts) -> Self {
-        Self { wire, facts, searched: 0 }
+        Self { wire, facts, searched: 0, held: 0 }
     }
 
     /// Serves the connection until it leaves.
@@ -109,6 +113,7 @@ impl Connection {
                     return Leave::Closed;
                 },
             };
+            self.release(thread);
             thread.gate.set_busy(ticket, true);
             let sent = self.exchange(thread, length).await;
             thread.gate.set_busy(ticket, false);
@@ -170,6 +175,9 @@ impl Connection {
                                 self.facts.deadline = Instant::now() + thread.limits.head_timeout;
                                 timer.as_mut().reset(self.facts.deadline);
                             }
+                            if self.overdraws(thread) {
+                                return Poll::Ready(Next::Refused(Refusal::HeadTooLarge));
+                            }
                             return self.idle(thread, ticket, timer.as_mut(), context);
                         },
                     },
@@ -194,6 +202,25 @@ impl Connection {
                 None => None,
             }
         })
+    }
+
+    /// Counts a large unfinished head; whether it takes more than the worker has for all of them.
+    fn overdraws(&mut self, thread: &Thread) -> bool {
+        let unread = self.wire.with_unread(|unread| unread.len());
+        if unread <= HEAD_FREE_BYTES && self.held == 0 {
+            return false;
+        }
+        thread.census.hold(self.held, unread);
+        self.held = unread;
+        thread.census.is_overdrawn()
+    }
+
+    /// The head is complete, or the connection leaves.
+    pub(crate) fn release(&mut self, thread: &Thread) {
+        if self.held > 0 {
+            thread.census.hold(self.held, 0);
+            self.held = 0;
+        }
     }
 
     /// Nothing to read: waits for the deadline and the gate as well.
