@@ -208,6 +208,10 @@ pub struct Response {
 
 /// The body of a response.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per request in flight; a box would be an allocation per stream"
+)]
 pub enum ResponseBody {
     /// Complete and in memory (possibly empty).
     Full(Bytes),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use baton_shared::log;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
@@ -32,7 +33,10 @@ pub async fn serve(thread: &Rc<ThreadState>, request: Request) -> Response {
     let asked = Asked { head: &head, client, params: found.params };
     match proxy::run(thread, endpoint, &asked, body, begun).await {
         Ok(response) => response,
-        Err(failure) => respond::failed(thread, failure),
+        Err(failure) => {
+            log::error(&endpoint.tag, failure.to_string());
+            respond::failed(thread, failure)
+        },
     }
 }
 

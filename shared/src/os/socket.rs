@@ -1,8 +1,9 @@
+#![expect(clippy::disallowed_methods, reason = "nix takes numbers here: the edge itself")]
 //! Listening sockets.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -35,7 +36,7 @@ pub fn bound(address: SocketAddr, sharing: Sharing) -> Result<OwnedFd, Errno> {
     if address.is_ipv6() {
         setsockopt(&fd, sockopt::Ipv6V6Only, &!address.ip().is_unspecified())?;
     }
-    bind(std::os::fd::AsRawFd::as_raw_fd(&fd), &SockaddrStorage::from(address))?;
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
     Ok(fd)
 }
 
@@ -53,7 +54,7 @@ pub fn start_listening(fd: impl AsFd, backlog: i32) -> Result<(), Errno> {
 /// # Errors
 /// `ENOTCONN` when the peer is gone.
 pub fn end_writing(fd: impl AsFd) -> Result<(), Errno> {
-    shutdown(std::os::fd::AsRawFd::as_raw_fd(&fd.as_fd()), Shutdown::Write)
+    shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)
 }
 
 /// Whether `fd` is a listening TCP socket, and on which address.

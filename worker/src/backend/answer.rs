@@ -214,17 +214,6 @@ impl AnswerBody {
         }
     }
 
-    /// The first bytes of the body, once they are here; `None` if there are none.
-    pub(crate) fn poll_peek(&mut self, context: &mut Context<'_>) -> Poll<Option<&[u8]>> {
-        self.look(context);
-        match &self.held {
-            Some(Ok(piece)) => Poll::Ready(piece.data_ref().map(|data| &**data)),
-            Some(Err(_)) => Poll::Ready(None),
-            None if self.source.is_none() => Poll::Ready(None),
-            None => Poll::Pending,
-        }
-    }
-
     /// Reads a piece ahead, and one more where only that shows whether it was the last.
     fn look(&mut self, context: &mut Context<'_>) {
         if self.held.is_none() {
@@ -259,7 +248,7 @@ impl AnswerBody {
                 return Poll::Ready(Some(Ok(filtered(piece))));
             },
             Some(Err(BodyLost::Late)) => Err(AnswerError::Late),
-            Some(Err(BodyLost::Broken(_))) => Err(AnswerError::Cut),
+            Some(Err(BodyLost::Broken)) => Err(AnswerError::Cut),
             // The length that was announced did not come.
             None if body.size_hint().lower() > 0 => Err(AnswerError::Cut),
             None => {

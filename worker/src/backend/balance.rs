@@ -64,9 +64,7 @@ impl Balancer {
         bits ^= bits >> 7;
         bits ^= bits << 17;
         self.random.set(bits);
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half is what is wanted")]
-        let upper = (bits >> 32) as u32;
-        upper
+        (bits >> 32) as u32
     }
 }
 

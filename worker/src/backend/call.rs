@@ -1,5 +1,6 @@
 //! One call of an endpoint to its backend, up to the head of the answer.
 
+use bytes::Bytes;
 use http::Uri;
 use http::header::CONTENT_ENCODING;
 use tokio::time::Instant;
@@ -84,7 +85,7 @@ fn target_of(
         && query.is_none()
         && let Some((constant, _)) = backend.url.constant()
     {
-        let make = || Uri::from_maybe_shared(constant.to_vec()).ok();
+        let make = || Uri::from_maybe_shared(Bytes::copy_from_slice(constant)).ok();
         return thread.fixed_target(backend, make).ok_or_else(|| unsendable(host, constant));
     }
     let mut target = base.as_bytes().to_vec();

@@ -58,7 +58,10 @@ impl Dialer {
             Ok(Ok(stream)) => {
                 // Without it small writes wait for the other side's acknowledgement: 40 ms.
                 stream.set_nodelay(true).map_err(|error| CallError::Broken(error.into()))?;
-                Link::new(stream).await.map(Box::new).map_err(|_: hyper::Error| CallError::Closed)
+                Link::new(stream)
+                    .await
+                    .map(Box::new)
+                    .map_err(|_why: hyper::Error| CallError::Closed)
             },
             Ok(Err(error)) => {
                 self.forget(host);
@@ -91,8 +94,10 @@ impl Dialer {
             return Ok(known);
         }
         let found = lookup_host((&*host.name, host.port)).await;
-        let addresses: Vec<_> =
-            found.map_err(|_| DialError::Lookup(host.name.clone()))?.take(ADDRESSES_MAX).collect();
+        let addresses: Vec<_> = found
+            .map_err(|_reason| DialError::Lookup(host.name.clone()))?
+            .take(ADDRESSES_MAX)
+            .collect();
         if let Some(id) = host.id {
             let until = Instant::now() + self.keep_addresses;
             let found = Found { addresses: addresses.clone(), until };

@@ -68,13 +68,13 @@ impl Gunzip {
         let Some(decoder) = &mut self.decoder else { return Err(AnswerError::Gzip) };
         self.begun = true;
         let step = self.input.split_to(self.input.len().min(STEP_BYTES));
-        decoder.write_all(&step).map_err(|_| AnswerError::Gzip)?;
+        decoder.write_all(&step).map_err(|_malformed| AnswerError::Gzip)?;
         Ok(std::mem::take(decoder.get_mut()))
     }
 
     fn finish(&mut self) -> Result<Vec<u8>, AnswerError> {
         match self.decoder.take() {
-            Some(decoder) if self.begun => decoder.finish().map_err(|_| AnswerError::Cut),
+            Some(decoder) if self.begun => decoder.finish().map_err(|_cut| AnswerError::Cut),
             Some(_) | None => Ok(Vec::new()),
         }
     }

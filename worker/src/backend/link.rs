@@ -189,7 +189,9 @@ impl Link {
             looked = Pin::new(body).poll_frame(&mut unwoken);
         }
         match looked {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BodyLost::Broken))),
+            Poll::Ready(frame) => {
+                Poll::Ready(frame.map(|frame| frame.map_err(|_why| BodyLost::Broken)))
+            },
             Poll::Pending if bound == Bound::Deadline => {
                 self.timer.as_mut().poll(context).map(|()| Some(Err(BodyLost::Late)))
             },
@@ -225,7 +227,7 @@ pub(crate) enum BodyLost {
     /// The deadline passed.
     Late,
     /// The connection or the framing broke.
-    Broken(hyper::Error),
+    Broken,
 }
 
 /// Lets the connection do what it can do now. Its end is noted; why it ended is told to whoever waits for

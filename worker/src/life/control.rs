@@ -345,7 +345,7 @@ impl Worker {
                     drop(tokio::task::spawn_local(take::run(channel, dealer)));
                 }
             },
-            ToWorker::Drain { deadline } => self.begin_drain(txn, deadline).await,
+            ToWorker::Drain { deadline } => self.begin_drain(txn, deadline),
             ToWorker::Ping { nonce } => self.ping(txn, nonce),
             ToWorker::Quit => return Some(End::Asked),
             ToWorker::Start(_) | ToWorker::File { .. } | ToWorker::Listen { .. } => {},
@@ -363,7 +363,7 @@ impl Worker {
         self.threads.tell_all(|| Order::Give);
     }
 
-    async fn begin_drain(&mut self, txn: u64, deadline: Option<Monotonic>) {
+    fn begin_drain(&mut self, txn: u64, deadline: Option<Monotonic>) {
         let until = deadline.map(|at| Instant::now() + at.since(Monotonic::now()));
         self.drain = Some(Drain { txn, until });
         if !self.gave {
@@ -417,7 +417,7 @@ impl Worker {
             Told::Ready => None,
             Told::Failed(error) => {
                 let reason = format!("a serving thread failed: {error}");
-                drop(say(&self.channel, 0, &FromWorker::Fatal { reason }).await);
+                let _gone = say(&self.channel, 0, &FromWorker::Fatal { reason }).await;
                 Some(End::Failed)
             },
         }
@@ -435,7 +435,7 @@ impl Worker {
             && outstanding == 0
         {
             let cut = sum.cut;
-            drop(say(&self.channel, drain.txn, &FromWorker::Drained { cut }).await);
+            let _gone = say(&self.channel, drain.txn, &FromWorker::Drained { cut }).await;
             return Some(End::Asked);
         }
         if nonce == u64::MAX {
@@ -468,7 +468,7 @@ impl Worker {
             }
         }
         let txn = self.drain.map_or(0, |drain| drain.txn);
-        drop(say(&self.channel, txn, &FromWorker::Drained { cut }).await);
+        let _gone = say(&self.channel, txn, &FromWorker::Drained { cut }).await;
         End::Asked
     }
 }

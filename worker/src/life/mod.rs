@@ -25,8 +25,8 @@ use self::control::End;
 #[must_use]
 pub fn run() -> ExitCode {
     // None of these can fail on a kernel that Baton runs on, and nothing depends on them.
-    drop(process::set_name("baton-worker"));
-    drop(process::set_no_new_privileges());
+    let _named = process::set_name("baton-worker");
+    let _bound = process::set_no_new_privileges();
     process::ignore_stop_signals();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;

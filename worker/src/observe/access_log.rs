@@ -98,14 +98,14 @@ impl AccessLog {
         let latency = go_duration(latency);
         let client = entry.client.map_or_else(String::new, |client| client.to_string());
         // Writing to a String cannot fail.
-        drop(writeln!(
+        let _infallible = writeln!(
             out,
             "[GIN] {} | {:>3} | {latency:>8} | {client:>15} | {:<7}  {}",
             stamp.1,
             status.as_u16(),
             entry.method,
             go_quoted(&entry.target),
-        ));
+        );
     }
 }
 
@@ -119,7 +119,7 @@ fn put_json(out: &mut String, entry: &Entry, status: StatusCode, latency: Durati
         "method": entry.method,
         "target": entry.target,
     });
-    drop(writeln!(out, "{line}"));
+    let _infallible = writeln!(out, "{line}");
 }
 
 /// Seconds since 1970, with milliseconds.
@@ -172,9 +172,11 @@ fn go_quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\u{7f}' | '\0'..' ' => drop(write!(out, "\\x{:02x}", u32::from(letter))),
+            '\u{7f}' | '\0'..' ' => {
+                let _infallible = write!(out, "\\x{:02x}", u32::from(letter));
+            },
             letter if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') => {
-                drop(write!(out, "\\u{:04x}", u32::from(letter)));
+                let _infallible = write!(out, "\\u{:04x}", u32::from(letter));
             },
             letter => out.push(letter),
         }

@@ -1,7 +1,6 @@
 //! One entry of `backend`, compiled.
 
 use baton_shared::config::model::{BackendConfig, EndpointConfig};
-use baton_shared::words::JsonPointer;
 use http::Method;
 
 use super::compile::Compiler;
@@ -15,8 +14,6 @@ use crate::backend::request::{Compression, HeaderPlan};
 /// A call that an endpoint makes.
 #[derive(Debug)]
 pub struct BackendPlan {
-    /// Where it stands in the configuration.
-    pub at: JsonPointer,
     /// Its place among all backend entries: the state of its balancer, and what a thread keeps for it.
     pub(crate) place: usize,
     /// The method that is sent.
@@ -75,7 +72,6 @@ pub(super) fn compile(
     let filters = (&*endpoint.input_headers, &*backend.input_headers);
     compiler.backends += 1;
     BackendPlan {
-        at: backend.at.clone(),
         place: compiler.backends - 1,
         method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
             .unwrap_or_default(),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use baton_shared::config::model::{EndpointConfig, Wait};
-use baton_shared::words::JsonPointer;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -16,10 +15,8 @@ use crate::respond::lines::{Completed, LinesId};
 /// A public route and what answers it.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Where it stands in the configuration.
-    pub at: JsonPointer,
-    /// Its path in gin's form; begins its log lines.
-    pub route: Box<str>,
+    /// What stands in the brackets of its log lines.
+    pub(crate) tag: Box<str>,
     /// `timeout`: of the whole exchange.
     pub(crate) timeout: Duration,
     /// `"@baton".stream_timeout`: bounds the body of a `no-op` answer in place of `timeout`.
@@ -119,8 +116,7 @@ pub(super) fn compile(
         Pipe::NoOp(_) | Pipe::NotBuilt => SmallVec::new(),
     };
     Endpoint {
-        at: config.at.clone(),
-        route: config.route.as_str().into(),
+        tag: format!("ENDPOINT: {}", config.route).into(),
         timeout: timeout(config),
         stream: StreamBound::of(config),
         pipe,

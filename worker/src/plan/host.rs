@@ -101,7 +101,7 @@ impl Host {
         let (name, port) = split_port(authority).ok_or_else(wrong)?;
         let port = match port {
             None | Some("") => scheme.port(),
-            Some(port) => port.parse().map_err(|_: std::num::ParseIntError| wrong())?,
+            Some(port) => port.parse().map_err(|_text: std::num::ParseIntError| wrong())?,
         };
         if name.is_empty() || HeaderValue::from_str(authority).is_err() {
             return Err(wrong());

@@ -24,7 +24,7 @@ pub use compile::{CompileOptions, check_plan, compile};
 pub(crate) use endpoint::StreamDeadline;
 pub use endpoint::{Endpoint, Pipe};
 pub use host::{Host, HostError, HostId, Scheme};
-pub use thread::{Counters, ThreadState};
+pub use thread::ThreadState;
 
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
@@ -41,15 +41,15 @@ use crate::route::table::Target;
 #[derive(Debug)]
 pub struct Plan {
     /// Addresses to listen on.
-    pub listeners: Vec<SocketAddr>,
+    pub(crate) listeners: Vec<SocketAddr>,
     /// What the supervisor does by this configuration.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// What is asked for and not done, and what looks wrong.
-    pub notices: Vec<Notice>,
+    pub(crate) notices: Vec<Notice>,
     /// Bounds of the edge.
-    pub edge: EdgeLimits,
+    pub(crate) edge: EdgeLimits,
     /// The access log; none: switched off.
-    pub access_log: Option<AccessLogPlan>,
+    pub(crate) access_log: Option<AccessLogPlan>,
     /// Method and path to what answers.
     pub(crate) router: Router<Target>,
     /// Answers of the router's own.
@@ -57,7 +57,7 @@ pub struct Plan {
     /// Whose request it is.
     pub(crate) client_ip: ClientIp,
     /// In file order.
-    pub endpoints: Box<[Endpoint]>,
+    pub(crate) endpoints: Box<[Endpoint]>,
     /// Every host that any backend names.
     pub(crate) hosts: Box<[Host]>,
     /// How many backend entries there are.

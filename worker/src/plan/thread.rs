@@ -3,7 +3,7 @@
 //! Values that go into every request are copied per thread: a shared one would have its reference count
 //! written by all of them.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,9 +31,7 @@ const CLIENTS: usize = 64;
 #[derive(Debug)]
 pub struct ThreadState {
     /// What is served.
-    pub plan: Arc<Plan>,
-    /// What is going on.
-    pub counters: Counters,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) client: Client,
     pub(crate) balancer: Balancer,
     /// `KrakenD Version …`.
@@ -48,33 +46,6 @@ pub struct ThreadState {
     started: Instant,
 }
 
-/// A serving thread's figures.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Requests that were begun.
-    pub requests: Cell<u64>,
-    /// Of these, those whose answer has not begun.
-    pub in_flight: Cell<u64>,
-}
-
-/// Ends the time in which a request counts as in flight.
-#[derive(Debug)]
-pub(crate) struct InFlight<'a>(&'a Cell<u64>);
-
-impl Counters {
-    pub(crate) fn begin(&self) -> InFlight<'_> {
-        self.requests.set(self.requests.get().wrapping_add(1));
-        self.in_flight.set(self.in_flight.get() + 1);
-        InFlight(&self.in_flight)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 impl ThreadState {
     /// For the thread that calls it.
     #[must_use]
@@ -83,7 +54,6 @@ impl ThreadState {
         let clients = vec![(nobody, text_of(nobody)); CLIENTS];
         let settings = &plan.client;
         let state = Self {
-            counters: Counters::default(),
             client: Client {
                 pool: Pool::new(settings.pool, plan.hosts.len()),
                 dialer: Dialer::new(settings.dial_time_max, settings.keep_addresses),

@@ -4,6 +4,7 @@
 //! complete and not empty may carry `Cache-Control`.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 
@@ -43,17 +44,18 @@ impl LinesTable {
     ) -> LinesId {
         let mut text = String::new();
         if let Some(seconds) = cache_seconds {
-            text += &format!("Cache-Control: public, max-age={seconds}\r\n");
+            let _infallible = write!(text, "Cache-Control: public, max-age={seconds}\r\n");
         }
         if let Some(content_type) = content_type {
-            text += &format!("Content-Type: {content_type}\r\n");
+            let _infallible = write!(text, "Content-Type: {content_type}\r\n");
         }
         let completed = match completed {
             Completed::True => "true",
             Completed::False => "false",
         };
         let version = &self.version;
-        text += &format!("X-Krakend: {version}\r\nX-Krakend-Completed: {completed}\r\n");
+        let _infallible =
+            write!(text, "X-Krakend: {version}\r\nX-Krakend-Completed: {completed}\r\n");
         self.place(text)
     }
 

@@ -60,10 +60,6 @@ impl Decoder {
         Self { state: State::Size, bounds }
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.state == State::Done
-    }
-
     /// Takes the next piece off the front of `buffer`.
     pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> Result<Piece, Malformed> {
         loop {
@@ -85,11 +81,10 @@ impl Decoder {
                         drop(buffer.split_to(2));
                         self.state = State::Size;
                     },
-                    Some(_) => return Err(Malformed),
                     None if matches!(buffer.first(), None | Some(b'\r')) => {
                         return Ok(Piece::Incomplete);
                     },
-                    None => return Err(Malformed),
+                    Some(_) | None => return Err(Malformed),
                 },
                 State::Trailers => return self.trailers(buffer),
                 State::Done => return Ok(Piece::End(None)),

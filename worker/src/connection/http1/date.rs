@@ -3,9 +3,6 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
-/// `Tue, 24 Nov 2026 19:35:01 GMT`
-const LENGTH: usize = 29;
-
 /// The last second that was asked for, and its text.
 #[derive(Debug, Default)]
 pub(crate) struct DateClock {
@@ -35,11 +32,7 @@ fn format(second: u64) -> String {
     let weekday = usize::try_from(days % 7).ok().and_then(|at| DAYS.get(at)).unwrap_or(&"Thu");
     let month = MONTHS.get(month - 1).unwrap_or(&"Jan");
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    let mut text = String::with_capacity(LENGTH);
-    text.push_str(&format!(
-        "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
-    ));
-    text
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 /// Days since 1970 as year, month (from 1) and day: counts from 1 March of year 0, so that the leap

@@ -122,7 +122,7 @@ mod tests {
 
     fn of(version: &str, fields: &str) -> Result<Intent, Refusal> {
         let text = format!("POST / HTTP/{version}\r\nHost: a\r\n{fields}\r\n");
-        let mut buffer = BytesMut::from(&text[..]);
+        let mut buffer = BytesMut::from(text.as_bytes());
         let bounds = HeadBounds { bytes: 8192, request_line_bytes: 4096, fields: 100 };
         let head = head::take(&mut buffer, text.len(), bounds)?;
         intent(&head, Some(1000))
