@@ -1,4 +1,20 @@
 //! The way of a reload: policy (pure), deadlines, and the hands that carry it out.
 
-pub mod report;
+mod step;
+mod queue;
+mod transaction;
+mod outcome;
+mod bake;
+mod drain;
+mod view;
+pub mod state;
+pub mod event;
+pub mod deadline;
 pub mod notice;
+pub mod report;
+
+pub use step::step;
+pub use view::Duty;
+
+#[cfg(test)]
+mod simulation;

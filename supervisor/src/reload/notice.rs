@@ -98,8 +98,6 @@ pub enum Notice {
     WorkerDied {
         /// Its generation.
         generation: GenerationId,
-        /// Its process id.
-        pid: u32,
         /// How.
         reason: String,
     },

@@ -1,0 +1,118 @@
+//! Questions about the state, asked by the loop: when to wake, what to keep, what to show.
+
+use baton_shared::words::{GenerationId, Monotonic};
+
+use super::event::WorkerId;
+use super::state::{Life, Origin, Post, Reload};
+use crate::supervise::Ending;
+
+/// What a worker is, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// It prepares.
+    Starting,
+    /// It accepts.
+    Serving,
+    /// It finishes what it has.
+    Draining,
+    /// It is told to end.
+    Ending,
+}
+
+impl Duty {
+    /// One word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::Ending => "ending",
+        }
+    }
+}
+
+impl Reload {
+    /// When [`super::event::Event::Tick`] is due.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Monotonic> {
+        let life = match &self.life {
+            Life::Closing { deadline, .. } => Some(*deadline),
+            Life::Running | Life::Ended(_) => None,
+        };
+        let txn = self.transaction.as_ref().map(|txn| txn.deadline);
+        let post = self.serving.as_ref().and_then(|serving| match &serving.post {
+            Post::Held(holder) => holder.kill_at,
+            Post::Vacant { revive_at, .. } => *revive_at,
+            Post::Reviving { deadline, .. } => Some(*deadline),
+        });
+        let drainers = self.drainers.iter().filter_map(|drainer| drainer.kill_at);
+        let leaving = self.leaving.iter().filter_map(|leaving| leaving.kill_at);
+        // The end of a watch needs no wake-up of its own: a heartbeat follows within a second.
+        let single = [life, txn, post, self.beat_at].into_iter().flatten();
+        single.chain(drainers).chain(leaving).min()
+    }
+
+    /// How the supervisor ended, once it has.
+    #[must_use]
+    pub const fn ending(&self) -> Option<&Ending> {
+        match &self.life {
+            Life::Ended(ending) => Some(ending),
+            Life::Running | Life::Closing { .. } => None,
+        }
+    }
+
+    /// The generation in force.
+    #[must_use]
+    pub fn generation(&self) -> Option<GenerationId> {
+        self.serving.as_ref().map(|serving| serving.generation)
+    }
+
+    /// May a worker of this content be started yet? Then it must be kept.
+    #[must_use]
+    pub fn needs(&self, generation: GenerationId) -> bool {
+        let by_txn = self.transaction.as_ref().is_some_and(|txn| {
+            txn.generation == generation
+                || matches!(&txn.origin, Origin::Rollback { to, .. } if *to == generation)
+        });
+        by_txn || self.generation() == Some(generation) || self.good.contains(&generation)
+    }
+
+    /// Must this content be recognised when it comes again?
+    #[must_use]
+    pub fn remembers(&self, generation: GenerationId) -> bool {
+        self.rolled_back.contains(&generation)
+    }
+
+    /// What the supervisor is at, in a word.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        if !self.is_running() {
+            return "stopping";
+        }
+        match (&self.transaction, &self.serving) {
+            (Some(txn), _) => txn.stage.name(),
+            (None, Some(serving)) if serving.bake_until.is_some() => "baking",
+            (None, Some(_)) => "serving",
+            (None, None) => "starting",
+        }
+    }
+
+    /// Why the last attempt came to nothing; none after a success.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<&str> {
+        self.last_failure.as_deref()
+    }
+
+    /// What a worker is at.
+    #[must_use]
+    pub fn duty(&self, worker: WorkerId) -> Duty {
+        use super::state::Role;
+        match self.role(worker) {
+            Role::Candidate | Role::Revival => Duty::Starting,
+            Role::Serving => Duty::Serving,
+            Role::Drainer(_) => Duty::Draining,
+            Role::Leaving(_) | Role::Unknown => Duty::Ending,
+        }
+    }
+}
