@@ -24,12 +24,20 @@ pub fn open(name: &str) -> Result<OwnedFd, Errno> {
 pub fn sealed(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(open(name)?);
     file.write_all(bytes)?;
+    seal(&file)?;
+    Ok(file.into())
+}
+
+/// From now on nobody can write, grow or shrink the memory file, through whatever descriptor.
+///
+/// # Errors
+/// `EBUSY` while a writable mapping of it exists; `EPERM` when it is sealed already.
+pub fn seal(fd: impl AsFd) -> Result<(), Errno> {
     let seals = SealFlag::F_SEAL_WRITE
         | SealFlag::F_SEAL_GROW
         | SealFlag::F_SEAL_SHRINK
         | SealFlag::F_SEAL_SEAL;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-    Ok(file.into())
+    fcntl(fd, FcntlArg::F_ADD_SEALS(seals)).map(drop)
 }
 
 /// Everything in the memory file, wherever its cursor stands.

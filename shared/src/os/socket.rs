@@ -57,6 +57,15 @@ pub fn end_writing(fd: impl AsFd) -> Result<(), Errno> {
     shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)
 }
 
+/// Stops a listening socket for everybody who holds it: connections are refused from now on, those
+/// that nobody has accepted yet are reset.
+///
+/// # Errors
+/// `ENOTCONN` when it does not listen.
+pub fn stop_listening(fd: impl AsFd) -> Result<(), Errno> {
+    shutdown(fd.as_fd().as_raw_fd(), Shutdown::Both)
+}
+
 /// Whether `fd` is a listening TCP socket, and on which address.
 ///
 /// # Errors

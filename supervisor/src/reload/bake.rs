@@ -70,9 +70,10 @@ impl Turn {
             Post::Held(holder) => now.since(holder.since) >= deadline::STEADY,
             Post::Vacant { .. } | Post::Reviving { .. } => false,
         };
-        let died = match &serving.post {
-            Post::Held(_) => now,
-            Post::Vacant { died, .. } | Post::Reviving { died, .. } => *died,
+        let (worker, died) = match &serving.post {
+            Post::Held(holder) => (holder.worker, now),
+            Post::Reviving { worker, died, .. } => (*worker, *died),
+            Post::Vacant { .. } => return,
         };
         serving.deaths = if is_steady { 1 } else { serving.deaths.saturating_add(1) };
         serving.post = Post::Vacant { revive_at: None, died };
@@ -81,7 +82,8 @@ impl Turn {
         let has_failed = is_watched && (guilt == Guilt::Own || serving.bake_deaths > 1);
         serving.is_bad |= has_failed;
         let generation = serving.generation;
-        self.tell(Notice::WorkerDied { generation, reason: reason.clone() });
+        let told = reason.clone();
+        self.actions.push(Action::TellDeath { worker, generation, reason: told });
         if has_failed && !self.state.good.is_empty() {
             self.condemn(reason);
         }

@@ -72,8 +72,9 @@ impl Turn {
 
     pub(super) fn drainer_died(&mut self, at: usize, end: &End) {
         let Some(drainer) = self.state.drainers.remove(at) else { return };
+        let (worker, generation) = (drainer.worker, drainer.generation);
         let reason = format!("the draining worker {end}");
-        self.tell(Notice::WorkerDied { generation: drainer.generation, reason });
+        self.actions.push(Action::TellDeath { worker, generation, reason });
     }
 
     pub(super) fn kill_drainer_at(&mut self, at: usize, moment: Monotonic) {
@@ -127,8 +128,9 @@ impl Turn {
     fn end_drainer(&mut self, at: usize, reason: &str) {
         let Some(drainer) = self.state.drainers.remove(at) else { return };
         self.kill(drainer.worker, drainer.generation);
-        let (generation, reason) = (drainer.generation, reason.to_owned());
-        self.tell(Notice::WorkerDied { generation, reason });
+        let (worker, generation) = (drainer.worker, drainer.generation);
+        let reason = reason.to_owned();
+        self.actions.push(Action::TellDeath { worker, generation, reason });
     }
 
     /// A worker that serves nobody just ends; if it does not, it is killed.

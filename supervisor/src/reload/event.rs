@@ -233,6 +233,15 @@ pub enum Action {
     },
     /// Refuse new connections from now on: the gateway stops.
     CloseListeners,
+    /// Tell the outside that a worker ended that should not have.
+    TellDeath {
+        /// Which.
+        worker: WorkerId,
+        /// Its generation.
+        generation: GenerationId,
+        /// How.
+        reason: String,
+    },
     /// Tell the outside.
     Tell(Box<Notice>),
 }

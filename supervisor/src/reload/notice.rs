@@ -98,6 +98,8 @@ pub enum Notice {
     WorkerDied {
         /// Its generation.
         generation: GenerationId,
+        /// Its process id; 0 if there was no process.
+        pid: u32,
         /// How.
         reason: String,
     },
