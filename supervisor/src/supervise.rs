@@ -4,12 +4,18 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use baton_shared::control::message::{Invalid, Options};
-use tokio::sync::mpsc;
+use baton_shared::words::Monotonic;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::reload::drive::{Drive, Heard};
+use crate::reload::event::{Event, Wish};
 use crate::reload::notice::Notice;
-use crate::trigger::Command;
+use crate::reload::state::Reload;
+use crate::reload::step;
+use crate::trigger::{Command, ReloadRequest};
 
 /// Everything the supervisor is told once, at its start.
 #[derive(Debug)]
@@ -86,10 +92,138 @@ impl Ending {
 ///
 /// `tell` hears of everything as it happens; it must not block.
 pub async fn run(
-    _settings: Settings,
-    mut commands: mpsc::Receiver<Command>,
-    _tell: impl FnMut(Notice),
+    settings: Settings,
+    commands: mpsc::Receiver<Command>,
+    tell: impl FnMut(Notice),
 ) -> Ending {
-    while commands.recv().await.is_some() {}
-    Ending::Stopped
+    let (sender, heard) = mpsc::channel(HEARD_MAX);
+    let state = Some(Reload::new(settings.last_known_good));
+    let drive = Drive::new(settings, sender, tell);
+    Supervisor { state, drive, heard, commands, stops: Vec::new() }.run().await
+}
+
+/// What may have come back and not been looked at: beyond that, who tells waits.
+const HEARD_MAX: usize = 256;
+/// How long the last copy of the configuration may take at the end.
+const LAST_SAVE: Duration = Duration::from_secs(1);
+
+struct Supervisor<T> {
+    /// Taken only while a step is made.
+    state: Option<Reload>,
+    drive: Drive<T>,
+    heard: mpsc::Receiver<Heard>,
+    commands: mpsc::Receiver<Command>,
+    /// Who is told of the end.
+    stops: Vec<oneshot::Sender<()>>,
+}
+
+impl<T: FnMut(Notice)> Supervisor<T> {
+    async fn run(mut self) -> Ending {
+        self.feed(Event::Begin);
+        loop {
+            if let Some(ending) = self.state().ending().cloned() {
+                self.finish().await;
+                return ending;
+            }
+            self.sweep();
+            let wake = self.state().wake_at();
+            tokio::select! {
+                Some(heard) = self.heard.recv() => self.hear(heard),
+                Some(command) = self.commands.recv() => self.obey(command),
+                () = until(wake) => self.tick(),
+            }
+        }
+    }
+
+    fn state(&self) -> &Reload {
+        static NONE: Reload = Reload::new(false);
+        self.state.as_ref().unwrap_or(&NONE)
+    }
+
+    fn feed(&mut self, event: Event) {
+        let Some(state) = self.state.take() else { return };
+        let (state, actions) = step(state, Monotonic::now(), event);
+        for action in actions {
+            self.drive.act(&state, action);
+        }
+        self.drive.prune(&state);
+        self.state = Some(state);
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        let Some(state) = self.state.as_ref() else { return };
+        let gone = match &heard {
+            Heard::Exited(worker, _) => Some(*worker),
+            _ => None,
+        };
+        if let Some(event) = self.drive.translate(state, heard) {
+            self.feed(event);
+        }
+        if let Some(worker) = gone {
+            self.drive.forget(worker);
+        }
+    }
+
+    /// Answers that are there already come before the judgement that they are missing.
+    fn tick(&mut self) {
+        for _ in 0..HEARD_MAX {
+            match self.heard.try_recv() {
+                Ok(heard) => self.hear(heard),
+                Err(_) => break,
+            }
+        }
+        self.feed(Event::Tick);
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Reload(request) => self.reload(request),
+            Command::Status(answer) => {
+                let status = self.drive.status(self.state());
+                drop(answer.send(status)); // who asked may have gone
+            },
+            Command::Stop { answer } => {
+                self.stops.extend(answer);
+                self.feed(Event::Stop);
+            },
+            Command::StopNow => self.feed(Event::StopNow),
+        }
+    }
+
+    fn reload(&mut self, request: ReloadRequest) {
+        let ReloadRequest { cause, force, wait, answer } = request;
+        let caller = answer.map(|answer| (self.drive.callers.admit(answer), wait));
+        self.feed(Event::Wish(Wish { cause, force, caller }));
+    }
+
+    /// Callers who have hung up.
+    fn sweep(&mut self) {
+        for caller in self.drive.callers.take_gone() {
+            self.feed(Event::CallerGone(caller));
+        }
+    }
+
+    /// Nothing is left but to tell.
+    async fn finish(&mut self) {
+        let until = tokio::time::Instant::now() + LAST_SAVE;
+        while self.drive.is_saving() {
+            match tokio::time::timeout_at(until, self.heard.recv()).await {
+                Ok(Some(heard)) => self.hear(heard),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        for stop in std::mem::take(&mut self.stops) {
+            stop.send(()).unwrap_or_default(); // who asked may have gone
+        }
+    }
+}
+
+async fn until(wake: Option<Monotonic>) {
+    match wake {
+        Some(wake) => {
+            let wait = wake.since(Monotonic::now());
+            tokio::time::sleep_until(tokio::time::Instant::now() + wait).await;
+        },
+        None => std::future::pending().await,
+    }
 }

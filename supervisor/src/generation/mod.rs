@@ -1,1 +1,5 @@
-//! Worker processes: started, spoken to, watched, reaped.
+//! Worker processes: started, spoken to, reaped. What they say and how they end comes back as
+//! [`crate::reload::drive::Heard`]; nothing in here decides anything.
+
+pub mod spawn;
+pub mod worker;

@@ -7,6 +7,12 @@ mod outcome;
 mod bake;
 mod drain;
 mod view;
+pub mod drive;
+mod sources;
+mod sockets;
+mod keeper;
+mod status;
+mod callers;
 pub mod state;
 pub mod event;
 pub mod deadline;
@@ -18,3 +24,7 @@ pub use view::Duty;
 
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod fake_worker;
+#[cfg(test)]
+mod trial;

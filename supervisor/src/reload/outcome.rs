@@ -102,6 +102,10 @@ impl Turn {
             },
             Origin::History => None,
         };
+        if rollback.is_none() && !plan.notices.is_empty() {
+            let (generation, notices) = (report.generation, plan.notices.clone());
+            self.tell(Notice::ConfigNotices { generation, notices });
+        }
         if is_first {
             let (endpoints, addresses) = (plan.endpoints, plan.listeners.clone());
             self.tell(Notice::Ready { report, endpoints, addresses });

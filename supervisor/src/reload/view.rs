@@ -2,7 +2,7 @@
 
 use baton_shared::words::{GenerationId, Monotonic};
 
-use super::event::WorkerId;
+use super::event::{TxnId, WorkerId};
 use super::state::{Life, Origin, Post, Reload};
 use crate::supervise::Ending;
 
@@ -66,6 +66,12 @@ impl Reload {
     #[must_use]
     pub fn generation(&self) -> Option<GenerationId> {
         self.serving.as_ref().map(|serving| serving.generation)
+    }
+
+    /// The attempt that runs.
+    #[must_use]
+    pub fn txn(&self) -> Option<TxnId> {
+        self.transaction.as_ref().map(|txn| txn.id)
     }
 
     /// May a worker of this content be started yet? Then it must be kept.
