@@ -184,13 +184,16 @@ fn product(id: &str) -> Option<Value> {
     let stock = json!({ "total": 7, "berlin": 4, "leipzig": 3 });
     let supplier = json!({ "name": "Ostrava Steel", "contract": "C-17" });
     Some(
-        json!({ "id": index + 1, "name": name, "price": price, "cost": price * 0.6, "stock": stock, "supplier": supplier }),
+        json!({ "id": index + 1, "name": name, "price": price, "cost": (price * 60.0).round() / 100.0, "stock": stock, "supplier": supplier }),
     )
 }
 
 fn catalogue() -> Value {
-    let products: Vec<Value> =
-        (1..=GOODS.len()).filter_map(|id| product(&id.to_string())).collect();
+    let products: Vec<Value> = GOODS
+        .iter()
+        .enumerate()
+        .map(|(index, (name, price))| json!({ "id": index + 1, "name": name, "price": price }))
+        .collect();
     json!({ "data": { "total": products.len(), "products": products }, "debug": { "shard": 3 } })
 }
 
