@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -22,6 +23,34 @@ pub fn set_name(name: &str) -> Result<(), Errno> {
 /// What `prctl(2)` says.
 pub fn set_no_new_privileges() -> Result<(), Errno> {
     prctl::set_no_new_privs()
+}
+
+/// What this process executes from now on starts without the capabilities that a service manager gave
+/// it; it keeps its own. Call it before other threads start.
+///
+/// # Errors
+/// What `prctl(2)` says.
+#[expect(unsafe_code, reason = "prctl(2), PR_CAP_AMBIENT")]
+pub fn keep_capabilities_to_itself() -> Result<(), Errno> {
+    // SAFETY: plain numbers; no memory is passed.
+    let done =
+        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    Errno::result(done).map(drop)
+}
+
+/// Gives up every capability, for good: root without its powers. Call it before other threads start.
+///
+/// # Errors
+/// What `capset(2)` says; a system call filter may forbid it.
+#[expect(unsafe_code, reason = "capset(2)")]
+pub fn drop_capabilities() -> Result<(), Errno> {
+    // Version 3 of the interface, and 0 for this thread; the kernel may write the version it prefers.
+    let mut header: [u32; 2] = [0x2008_0522, 0];
+    // Two blocks of effective, permitted, inheritable.
+    let none: [u32; 6] = [0; 6];
+    // SAFETY: both point to live values of the sizes that version 3 reads and writes.
+    let done = unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), none.as_ptr()) };
+    Errno::result(done).map(drop)
 }
 
 /// Raises the limit of open descriptors to what is allowed and gives it.

@@ -27,6 +27,7 @@ pub fn run() -> ExitCode {
     // None of these can fail on a kernel that Baton runs on, and nothing depends on them.
     let _named = process::set_name("baton-worker");
     let _bound = process::set_no_new_privileges();
+    let _powerless = process::drop_capabilities();
     process::ignore_stop_signals();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;

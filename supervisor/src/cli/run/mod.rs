@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use baton_shared::control::message::{Invalid, Options};
 use baton_shared::log;
+use baton_shared::os::process;
 use tokio::sync::mpsc;
 
 use self::surroundings::Surroundings;
@@ -37,6 +38,8 @@ const NO_CONFIG: &str = "Please, provide the path to the configuration file with
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
     let inherited = Inherited::take();
+    // Only this process binds. Fails on no kernel that Baton runs on, and nothing depends on it.
+    let _alone = process::keep_capabilities_to_itself();
     let Some(config) = &args.config else {
         output::err(NO_CONFIG);
         return ExitCode::SUCCESS;
