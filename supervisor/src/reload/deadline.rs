@@ -36,6 +36,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 pub const SERVING_MISSES: u32 = 3;
 /// The same for one that drains: it holds nobody up, and what it finishes is worth waiting for.
 pub const DRAINER_MISSES: u32 = 10;
+/// A saved file and a call to reload that come so close to each other mean the same.
+pub const SAME_SAVE: Duration = Duration::from_secs(1);
 /// A worker that served this long starts with a clean record.
 pub const STEADY: Duration = Duration::from_secs(10);
 

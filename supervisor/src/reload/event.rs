@@ -63,10 +63,10 @@ pub enum Event {
 /// What reading the sources gave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Snapshotted {
-    /// They are exactly what that generation was made of.
-    SameAs(GenerationId),
-    /// They are something else.
-    Fresh {
+    /// They were read.
+    Read {
+        /// The known generation that was made of exactly them.
+        same_as: Option<GenerationId>,
         /// The size of the configuration itself.
         config_bytes: u64,
     },
@@ -132,8 +132,8 @@ pub enum End {
 impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Killed => f.write_str("killed (SIGKILL)"),
-            Self::Signal(number) => write!(f, "ended by signal {number}"),
+            Self::Killed => f.write_str("was killed (SIGKILL)"),
+            Self::Signal(number) => write!(f, "was ended by signal {number}"),
             Self::Code(101) => f.write_str("panicked"),
             Self::Code(code) => write!(f, "ended with exit code {code}"),
             Self::NotStarted(reason) => write!(f, "could not be started: {reason}"),

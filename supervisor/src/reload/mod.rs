@@ -25,6 +25,8 @@ pub use view::Duty;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod example;
+#[cfg(test)]
 mod fake_worker;
 #[cfg(test)]
 mod trial;

@@ -42,6 +42,7 @@ impl Turn {
             forced_over: txn.forced_over,
         });
         self.state.rollback_due = None;
+        self.state.failed = None;
         self.actions.push(Action::Commit { generation, wanted: plan.listeners.clone() });
         // Before the old one joins them: its handover is under way and must not begin anew.
         self.point_drainers_at(worker);
@@ -123,6 +124,16 @@ impl Turn {
         self.answer_success(txn.wishes, &report);
     }
 
+    /// The file watch found what has just failed: said already, nothing to add.
+    pub(super) fn finish_known_failure(&mut self) {
+        let Some(txn) = self.state.transaction.take() else { return };
+        let reason = self.state.last_failure.clone().unwrap_or_default();
+        let phase = Stage::Snapshot.name().to_owned();
+        let report = self.state.report(Outcome::Failed { phase, reason: reason.clone() });
+        self.tell(Notice::Rejected { report: report.clone(), reason, quiet: true });
+        self.answer_all(txn.wishes, &report);
+    }
+
     /// The present stage came to nothing.
     pub(super) fn fail_here(&mut self, reason: String) {
         let Some(txn) = &self.state.transaction else { return };
@@ -135,6 +146,11 @@ impl Turn {
         let Some(mut txn) = self.state.transaction.take() else { return };
         txn.measure(self.now);
         self.take_back_switch(&txn);
+        // Only a content that is known whole can be recognised.
+        if txn.stage > Stage::Plan || matches!(outcome, Outcome::Refused(_)) {
+            self.state.failed = Some((txn.generation, self.now));
+            self.actions.push(Action::Remember { generation: txn.generation });
+        }
         self.actions.push(Action::Unbind { txn: txn.id });
         let report = Report {
             cut: txn.cut,
@@ -142,7 +158,10 @@ impl Turn {
             ..self.state.report(outcome)
         };
         let reason = report.outcome.in_words();
-        if report.outcome != Outcome::Stopping {
+        let falls_back = self.state.fallback && txn.origin == Origin::Sources;
+        // What ends the very first start is told by the end itself.
+        let is_told = self.state.serving.is_some() || falls_back;
+        if is_told && report.outcome != Outcome::Stopping {
             let quiet = txn.wishes.only_files && report.outcome == Outcome::RolledBackBefore;
             self.tell(Notice::Rejected { report: report.clone(), reason: reason.clone(), quiet });
             self.state.last_failure = Some(reason);

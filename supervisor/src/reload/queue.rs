@@ -77,8 +77,10 @@ impl Turn {
         let first = match &origin {
             Origin::Sources => {
                 let serving = self.state.serving.as_ref().map(|serving| serving.generation);
-                let compare = serving.into_iter().chain(self.state.rolled_back.iter().copied());
-                Some(Action::Snapshot { txn: id, compare: compare.collect() })
+                let failed = self.state.failed.map(|(generation, _)| generation);
+                let bad = self.state.rolled_back.iter().copied().chain(failed);
+                let compare = serving.into_iter().chain(bad).collect();
+                Some(Action::Snapshot { txn: id, compare })
             },
             Origin::History => Some(Action::LoadHistory { txn: id }),
             Origin::Rollback { .. } => None,

@@ -51,7 +51,7 @@ impl<T: FnMut(Notice)> Drive<T> {
                 let text = "serving the last good configuration instead of the one that is refused";
                 (self.tell)(Notice::Warning(text.to_owned()));
                 let config_bytes = set.config().map_or(0, |source| source.bytes);
-                let what = Snapshotted::Fresh { config_bytes };
+                let what = Snapshotted::Read { same_as: None, config_bytes };
                 self.later(Heard::Snapshot(txn, Some(Box::new(set)), what));
             },
             Err(error) => {

@@ -28,6 +28,8 @@ pub struct Reload {
     pub(super) good: Vec<GenerationId>,
     /// Generations that were rolled back: their content is not tried again unasked.
     pub(super) rolled_back: VecDeque<GenerationId>,
+    /// The last attempt that came to nothing, and when.
+    pub(super) failed: Option<(GenerationId, Monotonic)>,
     /// The serving generation failed its watch, and why; a roll-back begins as soon as it can.
     pub(super) rollback_due: Option<String>,
     /// Callers who wait for the drain of what was before.
@@ -277,6 +279,7 @@ impl Reload {
             leaving: Vec::new(),
             good: Vec::new(),
             rolled_back: VecDeque::new(),
+            failed: None,
             rollback_due: None,
             waiting: Vec::new(),
             last_failure: None,

@@ -3,6 +3,7 @@
 
 use baton_shared::control::ToWorker;
 use baton_shared::control::message::Plan;
+use baton_shared::words::GenerationId;
 
 use super::deadline;
 use super::event::{Action, Content, End, Said, Snapshotted, TxnId};
@@ -17,19 +18,30 @@ impl Turn {
         if txn.id != id || txn.stage != Stage::Snapshot {
             return; // of an attempt that was given up
         }
-        let serving = self.state.serving.as_ref().map(|serving| serving.generation);
-        match what {
-            Snapshotted::SameAs(same) if Some(same) == serving => self.finish_unchanged(),
-            Snapshotted::SameAs(_) if !txn.wishes.force => self.abandon(Outcome::RolledBackBefore),
-            Snapshotted::SameAs(same) => {
-                txn.forced_over = Some(same);
-                self.spawn_candidate();
-            },
-            Snapshotted::Fresh { config_bytes } => {
-                txn.config_bytes = config_bytes;
-                self.spawn_candidate();
-            },
-            Snapshotted::Failed(invalid) => self.abandon(Outcome::Refused(invalid)),
+        let (same_as, config_bytes) = match what {
+            Snapshotted::Failed(invalid) => return self.abandon(Outcome::Refused(invalid)),
+            Snapshotted::Read { same_as, config_bytes } => (same_as, config_bytes),
+        };
+        txn.config_bytes = config_bytes;
+        let (is_forced, is_watch) = (txn.wishes.force, txn.wishes.only_files);
+        let Some(same) = same_as else { return self.spawn_candidate() };
+        if self.state.generation() == same_as {
+            return self.finish_unchanged();
+        }
+        if self.state.remembers_rollback(same) {
+            if !is_forced {
+                return self.abandon(Outcome::RolledBackBefore);
+            }
+            self.force_over(same);
+        } else if is_watch && self.state.has_just_failed(same, self.now) {
+            return self.finish_known_failure();
+        }
+        self.spawn_candidate();
+    }
+
+    fn force_over(&mut self, rolled_back: GenerationId) {
+        if let Some(txn) = &mut self.state.transaction {
+            txn.forced_over = Some(rolled_back);
         }
     }
 

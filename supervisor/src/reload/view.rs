@@ -2,6 +2,7 @@
 
 use baton_shared::words::{GenerationId, Monotonic};
 
+use super::deadline;
 use super::event::{TxnId, WorkerId};
 use super::state::{Life, Origin, Post, Reload};
 use crate::supervise::Ending;
@@ -87,7 +88,19 @@ impl Reload {
     /// Must this content be recognised when it comes again?
     #[must_use]
     pub fn remembers(&self, generation: GenerationId) -> bool {
+        self.remembers_rollback(generation)
+            || self.failed.is_some_and(|(failed, _)| failed == generation)
+    }
+
+    pub(super) fn remembers_rollback(&self, generation: GenerationId) -> bool {
         self.rolled_back.contains(&generation)
+    }
+
+    /// One save makes an event and, often, a person call: the event need not try again what the
+    /// call has just tried.
+    pub(super) fn has_just_failed(&self, generation: GenerationId, now: Monotonic) -> bool {
+        self.failed
+            .is_some_and(|(failed, at)| failed == generation && now.since(at) < deadline::SAME_SAVE)
     }
 
     /// What the supervisor is at, in a word.

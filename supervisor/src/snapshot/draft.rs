@@ -33,12 +33,8 @@ pub fn read(
             set.add(path, source::read(&folder.join(path)));
         }
     }
-    let same = known.iter().find(|(_, print)| set.is(print));
-    let what = match same {
-        Some((generation, _)) => Snapshotted::SameAs(*generation),
-        None => Snapshotted::Fresh { config_bytes },
-    };
-    (Some(set), what)
+    let same_as = known.iter().find(|(_, print)| set.is(print)).map(|(generation, _)| *generation);
+    (Some(set), Snapshotted::Read { same_as, config_bytes })
 }
 
 /// A configuration that is not there cannot even be given to a worker.
@@ -63,16 +59,16 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("k.json"), "1").unwrap();
         let (set, what) = read("k.json", &folder, &[]);
-        assert_eq!(what, Snapshotted::Fresh { config_bytes: 1 });
+        assert_eq!(what, Snapshotted::Read { same_as: None, config_bytes: 1 });
         let mut set = set.unwrap();
         set.add("include", source::read(&folder.join("include")));
         drop(set.ask("include"));
         let known = [(GenerationId(1), set.fingerprint())];
         let (_, what) = read("k.json", &folder, &known);
-        assert_eq!(what, Snapshotted::SameAs(GenerationId(1)));
+        assert_eq!(what, Snapshotted::Read { same_as: Some(GenerationId(1)), config_bytes: 1 });
         std::fs::write(folder.join("include"), "new").unwrap();
         let (_, what) = read("k.json", &folder, &known);
-        assert_eq!(what, Snapshotted::Fresh { config_bytes: 1 });
+        assert_eq!(what, Snapshotted::Read { same_as: None, config_bytes: 1 });
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -105,8 +105,10 @@ fn one(notice: &Notice) -> Option<Line> {
 }
 
 fn rejected(report: &Report, reason: &str) -> Vec<Line> {
-    let serves = report.generation;
-    let text = format!("Reload rejected, generation {serves} serves on: {reason}");
+    let text = match report.generation.0 {
+        0 => format!("The configuration cannot be served: {reason}"),
+        serves => format!("Reload rejected, generation {serves} serves on: {reason}"),
+    };
     let mut lines = vec![Line { level: Level::Error, text }];
     if let Outcome::Refused(invalid) = &report.outcome {
         lines.extend(places(Level::Error, &invalid.findings));

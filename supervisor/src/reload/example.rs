@@ -1,0 +1,246 @@
+//! The policy by example: what is ordered, and in which order. The simulation shows that it holds
+//! whatever happens; this shows what it is.
+
+use std::time::Duration;
+
+use baton_shared::control::ToWorker;
+use baton_shared::control::message::{Plan, Policy};
+use baton_shared::words::Monotonic;
+
+use super::deadline::DRAINERS_MAX;
+use super::event::{Action, CallerId, End, Event, Said, Snapshotted, TxnId, Wish, WorkerId};
+use super::notice::Notice;
+use super::report::{Outcome, Report};
+use super::state::Reload;
+use super::step;
+use crate::trigger::{Cause, Wait};
+
+struct Story {
+    state: Option<Reload>,
+    now: Monotonic,
+    orders: Vec<String>,
+    answers: Vec<Report>,
+    callers: u64,
+    txn: TxnId,
+    worker: WorkerId,
+}
+
+impl Story {
+    /// Generation 1 serves.
+    fn begin() -> Self {
+        let (state, now) = (Some(Reload::new(false)), Monotonic::from_nanos(1));
+        let (orders, answers) = (Vec::new(), Vec::new());
+        let (txn, worker) = (TxnId(0), WorkerId(0));
+        let mut story = Self { state, now, orders, answers, callers: 0, txn, worker };
+        story.feed(Event::Begin);
+        story.prepare();
+        story.say(Said::Accepting);
+        story.orders.clear();
+        story
+    }
+
+    fn feed(&mut self, event: Event) {
+        let (state, actions) = step(self.state.take().unwrap(), self.now, event);
+        self.state = Some(state);
+        for action in actions {
+            self.hear(action);
+        }
+    }
+
+    fn hear(&mut self, action: Action) {
+        let order = match action {
+            Action::Snapshot { txn, .. } => {
+                self.txn = txn;
+                "snapshot".to_owned()
+            },
+            Action::Spawn { worker, generation, .. } => {
+                self.worker = worker;
+                format!("spawn {} of generation {generation}", worker.0)
+            },
+            Action::Send { worker, message: ToWorker::Drain { .. } } => {
+                format!("drain {}", worker.0)
+            },
+            Action::Send { worker, message } if !matches!(message, ToWorker::Ping { .. }) => {
+                format!("{message:?} {}", worker.0)
+            },
+            Action::HandOver { from, to } => format!("hand over {} to {}", from.0, to.0),
+            Action::Kill { worker } => format!("kill {}", worker.0),
+            Action::Commit { generation, .. } => format!("commit {generation}"),
+            Action::Unbind { .. } => "unbind".to_owned(),
+            Action::Answer { report, .. } => {
+                self.answers.push(*report);
+                "answer".to_owned()
+            },
+            Action::Tell(notice) => match *notice {
+                Notice::RollingBack { .. } => "rolling back".to_owned(),
+                Notice::WaitingForDrainers { .. } => "wait for drainers".to_owned(),
+                _ => return,
+            },
+            Action::Send { .. }
+            | Action::Bind { .. }
+            | Action::Listen { .. }
+            | Action::LoadHistory { .. }
+            | Action::Remember { .. }
+            | Action::TellDeath { .. }
+            | Action::CloseListeners => return,
+        };
+        self.orders.push(order);
+    }
+
+    fn say(&mut self, said: Said) {
+        self.feed(Event::Said(self.worker, said));
+    }
+
+    fn wait(&mut self, wait: Duration) {
+        self.now = self.now.after(wait);
+        self.feed(Event::Tick);
+    }
+
+    fn wish(&mut self) {
+        self.callers += 1;
+        let caller = Some((CallerId(self.callers), Wait::Committed));
+        self.feed(Event::Wish(Wish { cause: Cause::Caller, force: false, caller }));
+    }
+
+    /// Reads the sources and makes the new worker ready, up to the switch.
+    fn prepare(&mut self) {
+        let what = Snapshotted::Read { same_as: None, config_bytes: 1 };
+        self.feed(Event::Snapshotted(self.txn, what));
+        self.make_ready();
+    }
+
+    fn make_ready(&mut self) {
+        self.say(Said::Hello);
+        let policy = Policy { bake_ms: 60_000, ..Policy::default() };
+        let plan = Plan { listeners: Vec::new(), policy, endpoints: 1, notices: Vec::new() };
+        self.say(Said::Planned { plan: Box::new(plan), hash: String::new() });
+        self.feed(Event::Bound(self.txn, Ok(())));
+        self.say(Said::Ready);
+        self.say(Said::Probed(None));
+    }
+
+    /// A whole reload, from generation to generation.
+    fn reload(&mut self) {
+        let old = self.worker;
+        self.wish();
+        self.prepare();
+        self.say(Said::Accepting);
+        self.feed(Event::Said(old, Said::Stopped));
+        self.feed(Event::Said(old, Said::HandedOver { moved: 1, left: 0 }));
+    }
+}
+
+#[test]
+fn the_old_worker_stops_only_when_the_new_one_accepts_and_drains_only_after_the_commit() {
+    let mut story = Story::begin();
+    story.reload();
+    let wanted = "snapshot; spawn 2 of generation 2; Probe 2; Accept 2; StopAccept 1; \
+                  hand over 1 to 2; commit 2; drain 1; answer";
+    assert_eq!(story.orders.join("; "), wanted);
+    assert_eq!(story.answers[0].moved, 1);
+}
+
+#[test]
+fn a_failure_in_the_middle_of_the_switch_lets_the_old_worker_go_on() {
+    let mut story = Story::begin();
+    story.wish();
+    story.prepare();
+    story.say(Said::Accepting);
+    story.orders.clear();
+    story.feed(Event::Exited(WorkerId(2), End::Code(101)));
+    assert_eq!(story.orders.join("; "), "Resume 1; unbind; answer");
+    assert!(matches!(story.answers[0].outcome, Outcome::Failed { .. }));
+}
+
+#[test]
+fn a_switch_that_takes_too_long_gives_back_the_connections_that_the_new_one_took() {
+    let mut story = Story::begin();
+    story.wish();
+    story.prepare();
+    story.say(Said::Accepting);
+    story.orders.clear();
+    story.wait(Duration::from_secs(2));
+    let wanted = "Resume 1; StopAccept 2; hand over 2 to 1; drain 2; unbind; answer";
+    assert_eq!(story.orders.join("; "), wanted);
+}
+
+#[test]
+fn a_dead_worker_is_replaced_before_anything_else_and_drainers_give_to_the_new_one() {
+    let mut story = Story::begin();
+    story.reload();
+    story.orders.clear();
+    story.feed(Event::Exited(WorkerId(2), End::Killed));
+    assert_eq!(story.orders.join("; "), "spawn 3 of generation 2");
+    story.make_ready();
+    story.say(Said::Accepting);
+    let wanted = "spawn 3 of generation 2; Accept 3; hand over 1 to 3";
+    assert_eq!(story.orders.join("; "), wanted);
+}
+
+#[test]
+fn a_panic_in_the_watch_goes_back_and_a_kill_from_outside_does_not() {
+    let mut story = Story::begin();
+    story.reload();
+    story.orders.clear();
+    story.feed(Event::Exited(WorkerId(2), End::Code(101)));
+    assert_eq!(story.orders.join("; "), "rolling back; spawn 3 of generation 3");
+}
+
+#[test]
+fn three_unanswered_pings_are_a_death() {
+    let mut story = Story::begin();
+    for _ in 0..4 {
+        story.wait(Duration::from_secs(1));
+    }
+    assert_eq!(story.orders.join("; "), "kill 1; spawn 2 of generation 1");
+}
+
+#[test]
+fn the_ninth_drainer_waits_a_minute_and_then_the_oldest_is_ended() {
+    let mut story = Story::begin();
+    for _ in 0..DRAINERS_MAX {
+        story.reload();
+    }
+    story.wish();
+    story.prepare();
+    story.orders.clear();
+    for _ in 0..60 {
+        story.wait(Duration::from_secs(1));
+        (1..=9).for_each(|worker| story.feed(Event::Said(WorkerId(worker), Said::Pong)));
+    }
+    assert_eq!(story.orders.join("; "), "drain 1");
+    story.feed(Event::Said(WorkerId(1), Said::Drained { cut: 3 }));
+    assert_eq!(story.orders.join("; "), "drain 1; Accept 10");
+    story.say(Said::Accepting);
+    story.feed(Event::Said(WorkerId(9), Said::Stopped));
+    story.feed(Event::Said(WorkerId(9), Said::HandedOver { moved: 0, left: 0 }));
+    assert_eq!(story.answers.last().unwrap().cut, 3);
+}
+
+#[test]
+fn wishes_during_a_reload_become_one_more_and_each_is_answered() {
+    let mut story = Story::begin();
+    story.wish();
+    story.prepare();
+    story.wish();
+    story.wish();
+    story.say(Said::Accepting);
+    story.feed(Event::Said(WorkerId(1), Said::Stopped));
+    story.feed(Event::Said(WorkerId(1), Said::HandedOver { moved: 0, left: 0 }));
+    assert_eq!(story.answers.len(), 1);
+    let serving = story.state.as_ref().unwrap().generation();
+    let what = Snapshotted::Read { same_as: serving, config_bytes: 1 };
+    story.feed(Event::Snapshotted(story.txn, what));
+    let outcomes: Vec<&Outcome> = story.answers.iter().map(|report| &report.outcome).collect();
+    assert_eq!(outcomes, [&Outcome::Committed, &Outcome::Unchanged, &Outcome::Unchanged]);
+}
+
+#[test]
+fn what_nobody_waits_for_any_longer_is_not_put_in_force() {
+    let mut story = Story::begin();
+    story.wish();
+    story.orders.clear();
+    story.feed(Event::CallerGone(CallerId(1)));
+    assert_eq!(story.orders.join("; "), "unbind");
+    assert!(story.answers.is_empty());
+}
