@@ -157,6 +157,28 @@ fn a_stop_lets_requests_in_flight_finish() {
 }
 
 #[test]
+fn a_stop_answers_who_has_connected_and_is_about_to_ask() {
+    let backend = Backend::start(echo_target);
+    let mut baton = Baton::start(&generation(&backend.host(), 1));
+    let mut connected = Client::connect(baton.address());
+    let mut begun = Client::connect(baton.address());
+    begun.send("GET /x HTTP/1.1\r\n");
+    until("both are accepted", PATIENCE, || {
+        let status = baton.status().unwrap_or_default();
+        status["workers"][0]["health"]["connections"] == 2
+    });
+    baton.signal(nix::sys::signal::Signal::SIGTERM);
+    until("it drains", PATIENCE, || Client::try_connect(baton.address()).is_err());
+    connected.send("GET /x HTTP/1.1\r\nHost: gw.test\r\n\r\n");
+    begun.send("Host: gw.test\r\n\r\n");
+    for client in [&mut connected, &mut begun] {
+        assert_eq!(client.answer().status(), 200);
+        client.expect_closed(PATIENCE);
+    }
+    assert!(baton.wait_end(PATIENCE).success());
+}
+
+#[test]
 fn a_second_signal_stops_now() {
     let backend = Backend::start(|_| vec![Step::Stall]);
     let mut baton = Baton::start(&generation(&backend.host(), 1));

@@ -41,6 +41,8 @@ use crate::serve::serve;
 const READ_AHEAD_BYTES: usize = 16 * 1024;
 /// A head up to this size is not counted: every connection may have it.
 const HEAD_FREE_BYTES: usize = 4096;
+/// How long a connection that was never asked anything may stay when the gateway ends.
+const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(1);
 /// How long a client may take to notice that the connection ends.
 const LINGER: Duration = Duration::from_millis(500);
 /// How long an answered request's body may still flow before the connection is closed.
@@ -145,15 +147,25 @@ impl Connection {
         // The clock of a head starts with its first byte; most heads are complete with it, and then
         // nobody looks at the clock.
         let mut clock = Clock::Stopped;
-        if self.wire.with_unread(|unread| !unread.is_empty()) {
+        if self.has_begun() {
             clock = Clock::Runs;
         }
+        let mut is_last = false;
         poll_fn(|context| {
             loop {
-                match thread.gate.mode() {
+                let mode = thread.gate.mode();
+                match mode {
                     Mode::Open => {},
                     Mode::Give => return Poll::Ready(Next::Left(Leave::Given)),
-                    Mode::End => return Poll::Ready(Next::Left(Leave::Closed)),
+                    // What was sent before the client could see the end is answered.
+                    Mode::End => {
+                        if !is_last && !self.has_begun() {
+                            self.facts.deadline =
+                                self.facts.deadline.min(Instant::now() + FIRST_REQUEST_WAIT);
+                            timer.as_mut().reset(self.facts.deadline);
+                        }
+                        is_last = true;
+                    },
                     Mode::Shut => {
                         if thread.gate.poll_change(ticket, Mode::Shut, context).is_pending() {
                             return Poll::Pending;
@@ -178,13 +190,23 @@ impl Connection {
                             if self.overdraws(thread) {
                                 return Poll::Ready(Next::Refused(Refusal::HeadTooLarge));
                             }
-                            return self.idle(thread, ticket, timer.as_mut(), context);
+                            // So new that its first request is probably on its way: Go's server
+                            // waits for those as well.
+                            if is_last && self.facts.requests > 0 && !self.has_begun() {
+                                return Poll::Ready(Next::Left(Leave::Closed));
+                            }
+                            return self.idle(thread, (ticket, mode), timer.as_mut(), context);
                         },
                     },
                 }
             }
         })
         .await
+    }
+
+    /// Whether bytes of a next request are there.
+    fn has_begun(&self) -> bool {
+        self.wire.with_unread(|unread| !unread.is_empty())
     }
 
     /// A complete head, a refusal, or neither yet.
@@ -227,7 +249,7 @@ impl Connection {
     fn idle(
         &self,
         thread: &Thread,
-        ticket: &Ticket,
+        (ticket, mode): (&Ticket, Mode),
         timer: Pin<&mut Sleep>,
         context: &mut Context<'_>,
     ) -> Poll<Next> {
@@ -236,7 +258,7 @@ impl Connection {
             // As Go's server: too late is closed without a word.
             return Poll::Ready(Next::Left(Leave::Closed));
         }
-        if thread.gate.poll_change(ticket, Mode::Open, context).is_ready() {
+        if thread.gate.poll_change(ticket, mode, context).is_ready() {
             context.waker().wake_by_ref();
         }
         Poll::Pending
