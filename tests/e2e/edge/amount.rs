@@ -79,3 +79,22 @@ fn a_client_that_does_not_read_its_answer_holds_bounded_memory() {
     assert!(grown < 96 * 1024, "grown by {grown} KiB: answers are buffered whole");
     drop(crowd);
 }
+
+#[test]
+fn a_backend_that_does_not_read_slows_the_client_down() {
+    let backend = Backend::by_connection(|socket| {
+        pause(Duration::from_secs(8));
+        drop(socket);
+    });
+    let baton = baton_tests::Baton::start(&endpoints(&backend.host()));
+    let worker = baton.serving_worker();
+    let before = process::rss_kib(worker);
+    let mut client = Client::connect(baton.address());
+    client.stream().socket().set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    client.send("POST /all HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1000000000\r\n\r\n");
+    let piece = vec![b'x'; 1 << 20];
+    let sent = (0..200).take_while(|_| client.try_send(&piece).is_ok()).count();
+    assert!(sent < 64, "{sent} MiB of a body that nobody reads were taken");
+    let grown = process::rss_kib(worker).saturating_sub(before);
+    assert!(grown < 16 * 1024, "grown by {grown} KiB: uploads are buffered");
+}

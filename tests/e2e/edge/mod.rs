@@ -2,7 +2,8 @@
 //!
 //! [`framing`], [`chunks`], [`fields`], [`target`] are what a client may send · [`hop_by_hop`],
 //! [`forwarded`] what passes · [`answers`] what a backend may send · [`bodies`] who reads a body that the
-//! backend did not · [`bounds`], [`time`] and [`amount`] are its limits.
+//! backend did not · [`bounds`], [`time`] and [`amount`] are its limits · [`log`] is what is written
+//! about all that.
 
 mod framing;
 mod chunks;
@@ -16,6 +17,7 @@ mod bodies;
 mod bounds;
 mod time;
 mod amount;
+mod log;
 
 use std::time::Duration;
 
