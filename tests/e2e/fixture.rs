@@ -65,7 +65,6 @@ pub(crate) fn endpoints(host: &str) -> Value {
             all("GET", "/all", "/b/all"),
             all("POST", "/all", "/b/all"),
             all("PUT", "/all", "/b/all"),
-            all("HEAD", "/all", "/b/all"),
             all("GET", "/path/{x}", "/b/{x}/end"),
             all("GET", "/query/{x}", "/b?v={x}"),
             { "endpoint": "/strict", "output_encoding": "no-op",

@@ -96,7 +96,8 @@ fn an_encoded_slash_splits_segments() {
 #[test]
 fn a_path_is_decoded_once() {
     let gateway = plain();
-    assert_eq!(asked(&gateway, "/path/%252e%252e"), Ok("/b/%252e%252e/end".to_owned()));
+    // Twice encoded, dots would be a segment for a backend that decodes twice.
+    assert_eq!(asked(&gateway, "/path/%252e%252e"), Err(400));
     assert_eq!(asked(&gateway, "/path/a%2525"), Ok("/b/a%2525/end".to_owned()));
 }
 

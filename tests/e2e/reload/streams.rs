@@ -9,7 +9,7 @@ use std::time::Duration;
 use baton_tests::backend::{Backend, Step};
 use baton_tests::client::Client;
 use baton_tests::http::{Framing, Reading, Stream};
-use baton_tests::{Baton, process, until};
+use baton_tests::{Baton, pause, process, until};
 
 use crate::fixture::{echo_target, generation, generation_of};
 
@@ -188,6 +188,8 @@ fn a_second_signal_stops_now() {
     baton.signal(nix::sys::signal::Signal::SIGTERM);
     until("it drains", PATIENCE, || Client::try_connect(baton.address()).is_err());
     assert!(baton.ended().is_none(), "it waits for the request in flight");
+    // Right after the first, a second one is an echo: shells signal the process and its group.
+    pause(Duration::from_millis(400));
     baton.signal(nix::sys::signal::Signal::SIGTERM);
     baton.wait_end(Duration::from_secs(3));
     until("nothing is left", PATIENCE, || baton.processes().is_empty());

@@ -22,7 +22,8 @@ fn check(plan: &Plan) {
     let report = run(&mut system, &upstream, plan);
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.counts.commits, plan.reloads, "{report}");
-    assert_eq!(report.before.descriptors, report.after.descriptors, "{report}");
+    // A generation that bakes keeps what a rollback to the one before it would need.
+    assert!(report.after.descriptors <= report.before.descriptors + 4, "{report}");
     assert_eq!(report.after.zombies, 0, "{report}");
     assert!(report.after.workers <= 2, "{report}");
 }

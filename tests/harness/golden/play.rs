@@ -1,7 +1,6 @@
 //! Plays one case: backends, gateway, requests.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -107,7 +106,10 @@ fn has_started(baton: &mut Baton) -> bool {
         if baton.ended().is_some() {
             return Some(false);
         }
-        TcpStream::connect(baton.address()).ok().map(|_| true)
+        // An answer, not only a connection: a listener that is being set up resets some.
+        let mut client = Client::try_connect(baton.address()).ok()?;
+        let ready = "GET /__ready HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n\r\n";
+        client.send(ready).try_answer().ok().map(|_| true)
     })
 }
 

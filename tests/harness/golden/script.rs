@@ -99,7 +99,7 @@ fn message(request: &Message, reply: &Reply) -> Vec<u8> {
     if reply.chunked {
         head.push_str("Transfer-Encoding: chunked\r\n");
     }
-    if !has_length && !without_length {
+    if !reply.chunked && !has_length && !without_length {
         write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     head.push_str("\r\n");
