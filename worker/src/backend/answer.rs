@@ -200,6 +200,11 @@ impl AnswerBody {
     /// The whole body, if it is here already, as most small ones are.
     pub(crate) fn take_if_here(&mut self, context: &mut Context<'_>) -> Option<Bytes> {
         if self.is_end_stream() {
+            // Nothing follows the head: all that is left is to let the connection notice.
+            if let Some(source) = &mut self.source {
+                source.link.is_idle(context);
+            }
+            self.end();
             return Some(Bytes::new());
         }
         self.look(context);
@@ -309,7 +314,12 @@ impl Body for AnswerBody {
         if self.gunzip.is_some() {
             return SizeHint::default();
         }
-        let held = self.held.iter().chain(&self.behind).filter_map(|piece| piece.as_ref().ok());
+        let ahead = || self.held.iter().chain(&self.behind);
+        if ahead().any(|piece| !piece.as_ref().is_ok_and(Frame::is_data)) {
+            // A length would make whole what was cut, or leave no room for trailers.
+            return SizeHint::default();
+        }
+        let held = ahead().filter_map(|piece| piece.as_ref().ok());
         let held: usize = held.filter_map(Frame::data_ref).map(Bytes::len).sum();
         let left = self.source.as_ref().map_or(Some(0), |source| source.body.size_hint().exact());
         left.map_or_else(SizeHint::default, |left| SizeHint::with_exact(left + held as u64))

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
-use crate::backend::Failure;
+use crate::backend::{CallError, Failure};
 use crate::encode::Rendered;
 use crate::guards::Refusal;
 use crate::message::{Response, ResponseBody, UploadError};
@@ -90,6 +90,7 @@ const fn status(failure: &Failure) -> StatusCode {
         Failure::DotSegment | Failure::Upload(UploadError::Broken) => StatusCode::BAD_REQUEST,
         Failure::Upload(UploadError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
         Failure::Upload(UploadError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        Failure::Call { error: CallError::Upgrade, .. } => StatusCode::BAD_GATEWAY,
         Failure::NoHosts
         | Failure::Late
         | Failure::Call { .. }

@@ -61,7 +61,10 @@ pub(crate) fn take(
         return Err(Refusal::TargetTooLong);
     }
     accept_minor_version(buffer.get_mut(..line).unwrap_or_default());
-    let bytes = buffer.split_to(length).freeze();
+    let mut bytes = buffer.split_to(length).freeze();
+    if !bytes.get(..line).unwrap_or_default().is_ascii() {
+        bytes = with_escaped_target(&bytes, line);
+    }
     let mut fast = [const { MaybeUninit::uninit() }; FIELDS_FAST];
     match parse(&bytes, &mut fast) {
         Err(httparse::Error::TooManyHeaders) if bounds.fields > FIELDS_FAST => {
@@ -79,6 +82,25 @@ fn accept_minor_version(line: &mut [u8]) {
     if let [.., b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'2'..=b'9'] = version {
         *minor = b'1';
     }
+}
+
+/// Raw bytes beyond ASCII in a target mean what their escapes mean, and go on as those (Go does it when it
+/// sends them). Elsewhere in the line they are refused later.
+fn with_escaped_target(bytes: &[u8], line: usize) -> Bytes {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let text = bytes.get(..line).unwrap_or_default();
+    let start = memchr::memchr(b' ', text).unwrap_or(line);
+    let end = memchr::memrchr(b' ', text).unwrap_or(line);
+    let mut escaped = Vec::with_capacity(bytes.len() + 2 * line);
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte.is_ascii() || at < start || at >= end {
+            escaped.push(byte);
+        } else {
+            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+            escaped.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    escaped.into()
 }
 
 struct Parsed<'a> {
@@ -418,5 +440,18 @@ mod tests {
             let mut buffer = BytesMut::from(&flipped[..]);
             let _ = take(&mut buffer, flipped.len(), BOUNDS).is_ok();
         }
+    }
+
+    #[test]
+    fn raw_bytes_in_a_target_are_read_as_their_escapes_and_nowhere_else() {
+        let parse = |line: &[u8]| {
+            let mut buffer = BytesMut::from(line);
+            buffer.extend_from_slice(b" HTTP/1.1\r\nHost: gw.test\r\nX: \xe9\r\n\r\n");
+            let length = end(&buffer, &mut 0).unwrap();
+            take(&mut buffer, length, BOUNDS)
+        };
+        let head = parse(b"GET /p/\xe9?q=\xc3\xa9").unwrap();
+        assert_eq!((head.path(), head.query()), (&b"/p/%E9"[..], Some(&b"q=%C3%A9"[..])));
+        assert_eq!(parse(b"G\xc3\xa9T /p").err(), Some(Refusal::BAD));
     }
 }

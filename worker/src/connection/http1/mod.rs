@@ -340,7 +340,7 @@ impl Connection {
         match wire.body_fault() {
             Some(Fault::Malformed) => return self.refuse(thread, Refusal::BAD).await,
             Some(Fault::TooLarge) => return self.refuse(thread, Refusal::BodyTooLarge).await,
-            Some(Fault::Cut) | None => {},
+            Some(Fault::Cut | Fault::TooSlow) | None => {},
         }
         if !wire.body_is_done() && Rc::strong_count(wire) == 1 {
             wire.skip_what_is_here();
@@ -360,6 +360,7 @@ impl Connection {
     fn may_stay(&self, thread: &Thread) -> bool {
         let wire = &self.wire;
         let body_ends = match wire.body_left() {
+            _ if wire.body_fault().is_some() => false,
             Some(left) => left <= thread.limits.drain_bytes || Rc::strong_count(wire) > 1,
             None => Rc::strong_count(wire) > 1,
         };

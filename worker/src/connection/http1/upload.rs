@@ -57,7 +57,7 @@ impl Body for UploadBody {
             Poll::Pending => {
                 ready!(this.poll_stall(context));
                 this.ended = true;
-                return Poll::Ready(Some(Err(UploadError::TooSlow)));
+                return Poll::Ready(Some(Err(this.wire.give_body_up())));
             },
         };
         this.stall = None;

@@ -88,6 +88,8 @@ pub(crate) enum Fault {
     TooLarge,
     /// The client left.
     Cut,
+    /// The client paused for too long.
+    TooSlow,
 }
 
 /// A piece of a request body.
@@ -214,13 +216,14 @@ impl Wire {
 
     /// The next piece of the body; reads from the client when nothing is there.
     pub(crate) fn poll_body(&self, context: &mut Context<'_>) -> Poll<Result<Part, UploadError>> {
+        // As Go does: at the first read, whether the body came unasked or not.
+        self.send_continue();
         loop {
             match self.next_part() {
                 Ok(Some(part)) => return Poll::Ready(Ok(part)),
                 Ok(None) => {},
                 Err(fault) => return Poll::Ready(Err(self.break_body(fault))),
             }
-            self.send_continue();
             match ready!(self.poll_read(context, BODY_ROOM_BYTES)) {
                 Ok(1..) => {},
                 Ok(0) | Err(_) => return Poll::Ready(Err(self.break_body(Fault::Cut))),
@@ -228,11 +231,17 @@ impl Wire {
         }
     }
 
+    /// Whatever still comes of the body is not waited for.
+    pub(crate) fn give_body_up(&self) -> UploadError {
+        self.break_body(Fault::TooSlow)
+    }
+
     fn break_body(&self, fault: Fault) -> UploadError {
         self.input.borrow_mut().body = Body::Broken(fault);
         match fault {
             Fault::Malformed | Fault::Cut => UploadError::Broken,
             Fault::TooLarge => UploadError::TooLarge,
+            Fault::TooSlow => UploadError::TooSlow,
         }
     }
 
