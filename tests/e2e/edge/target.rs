@@ -98,7 +98,10 @@ fn a_path_is_decoded_once() {
     let gateway = plain();
     // Twice encoded, dots would be a segment for a backend that decodes twice.
     assert_eq!(asked(&gateway, "/path/%252e%252e"), Err(400));
-    assert_eq!(asked(&gateway, "/path/a%2525"), Ok("/b/a%2525/end".to_owned()));
+    // KrakenD refuses a value that is still encoded, or that would begin a query or a fragment.
+    for target in ["/path/a%2525", "/path/a%25b", "/path/a%3Fb", "/path/a%23b"] {
+        assert_eq!(asked(&gateway, target), Err(400), "{target}");
+    }
 }
 
 #[test]
@@ -113,14 +116,12 @@ fn a_control_byte_in_a_value_is_never_forwarded() {
 fn a_value_is_encoded_for_the_place_where_it_lands() {
     let gateway = plain();
     for (target, want) in [
-        ("/path/a%3Fb%23c", "/b/a%3Fb%23c/end"),
-        ("/path/a%25b", "/b/a%25b/end"),
         ("/path/a%20b", "/b/a%20b/end"),
         ("/path/%C3%A9", "/b/%C3%A9/end"),
         ("/path/a&b=c", "/b/a&b=c/end"),
         ("/query/a&b=c", "/b?v=a%26b%3Dc"),
         ("/query/a+b;c", "/b?v=a%2Bb%3Bc"),
-        ("/query/%C3%A9%23", "/b?v=%C3%A9%23"),
+        ("/query/%C3%A9", "/b?v=%C3%A9"),
     ] {
         assert_eq!(asked(&gateway, target).as_deref(), Ok(want), "{target}");
     }
