@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::record::{Prefix, Record};
-use baton_shared::words::Monotonic;
+use baton_shared::words::{ListenerId, Monotonic};
 use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -31,6 +31,9 @@ pub(crate) struct Moving {
     pub(crate) record: Record,
     pub(crate) socket: OwnedFd,
 }
+
+/// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
+pub(crate) const OWN_PROBE: ListenerId = ListenerId(u32::MAX);
 
 /// One serving thread.
 #[derive(Debug)]
@@ -108,12 +111,7 @@ impl Thread {
     }
 
     /// A connection that was just accepted.
-    pub(crate) fn welcome(
-        self: &Rc<Self>,
-        transport: Transport,
-        peer: Peer,
-        listener: baton_shared::words::ListenerId,
-    ) {
+    pub(crate) fn welcome(self: &Rc<Self>, transport: Transport, peer: Peer, listener: ListenerId) {
         let facts = Facts {
             listener,
             accepted: Monotonic::now(),

@@ -71,6 +71,9 @@ async fn prepare(channel: &Channel) -> Result<(Start, Arc<Plan>, Sockets), End> 
     let (txn, start, text) = loop {
         match channel.receive::<ToWorker>().await {
             Ok((txn, ToWorker::Start(start), fds)) => {
+                if start.options.json_logs {
+                    log::set_format(log::Format::Json);
+                }
                 let text = fds.first().map(|fd| memfd::read(fd, CONFIG_BYTES_MAX));
                 break (txn, start, text.and_then(Result::ok).ok_or(End::Failed)?);
             },

@@ -8,7 +8,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use super::threads::{Figures, Order, Setup, Told};
 use crate::accept::Listener;
 use crate::connection::gate::Mode;
-use crate::connection::thread::Thread;
+use crate::connection::thread::{OWN_PROBE, Thread};
 use crate::connection::transport::Transport;
 use crate::handover::give::OUTSTANDING_MAX;
 use crate::message::Peer;
@@ -160,8 +160,7 @@ impl Obedient {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
             let Ok((stream, peer)) = listener.accept().await else { return };
             let peer = Peer { socket: peer, asserted: peer.ip(), local: peer };
-            let id = baton_shared::words::ListenerId(u32::MAX);
-            thread.welcome(Transport::plain(stream), peer, id);
+            thread.welcome(Transport::plain(stream), peer, OWN_PROBE);
         }));
     }
 

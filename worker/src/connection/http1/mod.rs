@@ -32,7 +32,7 @@ use self::refusal::Refusal;
 use self::response::{Asked, Sent};
 use self::wire::{Fault, Wire};
 use super::gate::{Mode, Ticket};
-use super::thread::Thread;
+use super::thread::{OWN_PROBE, Thread};
 use super::transport::within;
 use crate::message::{Peer, Request, RequestBody, Response};
 use crate::serve::serve;
@@ -288,15 +288,17 @@ impl Connection {
             head_only: head.method == Method::HEAD,
             keep_alive: intent.keep_alive,
         };
+        let is_client = self.facts.listener != OWN_PROBE;
         let log = thread
             .access
             .as_ref()
+            .filter(|_| is_client)
             .and_then(|log| log.begin(&head, thread.state.client_ip(&head, &self.facts.peer)));
         let request = Request { head, body, peer: self.facts.peer };
         let Some(response) = self.answer(thread, request).await else { return Sent::Cut };
         let status = response.status;
         let sent = self.send(thread, asked, response).await;
-        thread.requests.set(thread.requests.get() + 1);
+        thread.requests.set(thread.requests.get() + u64::from(is_client));
         if let (Some(access), Some(entry)) = (&thread.access, log) {
             access.end(&entry, status);
         }
