@@ -22,6 +22,7 @@ pub mod model;
 pub mod finding;
 pub mod nearest;
 mod load;
+pub mod dump;
 
 pub use environment::Environment;
 pub use finding::{Finding, Problem};

@@ -8,6 +8,8 @@ pub struct Tls {
     pub disabled: bool,
     /// `keys`, then the older `public_key` and `private_key`, when they are set.
     pub keys: Vec<KeyPair>,
+    /// The older `public_key` and `private_key` by themselves.
+    pub older_keys: KeyPair,
     /// `ca_certs`: files.
     pub ca_certs: Vec<String>,
     /// `min_version` [TLS13; also when unknown].

@@ -23,10 +23,12 @@ pub(super) fn server(node: &Node, place: &Place, faults: &mut Faults) -> Option<
         enable_mtls: f.boolean("enable_mtls", faults),
         disable_system_ca_pool: f.boolean("disable_system_ca_pool", faults),
         keys: f.get("keys").map(|(n, p)| faults.list(n, &p, key_pair)).unwrap_or_default(),
+        older_keys: KeyPair::default(),
     };
     if !older.public_key.is_empty() || !older.private_key.is_empty() {
-        tls.keys.push(older);
+        tls.keys.push(older.clone());
     }
+    tls.older_keys = older;
     f.finish(faults);
     Some(tls)
 }
