@@ -33,7 +33,7 @@ const COMMANDS_MAX: usize = 64;
 /// How long the last log lines may take.
 const LOG_DEADLINE: Duration = Duration::from_millis(500);
 
-const NO_CONFIG: &str = "Please, provide the path to the configuration file with --config or see \
+pub(super) const NO_CONFIG: &str = "Please, provide the path to the configuration file with --config or see \
                          all the options with --help";
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
