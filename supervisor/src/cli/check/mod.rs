@@ -4,20 +4,20 @@
 //! besides is what the file asks for and Baton does not do; a person who reads along also gets every
 //! finding with file, line, pointer and the nearest right spelling.
 
+mod disk;
+
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::process::ExitCode;
 
 use baton_shared::config::dump::{Detail, dump};
 use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::namespace::{self, Kind, Owner};
-use baton_shared::config::read::BYTES_MAX;
 use baton_shared::config::{Environment, Loaded, Sources, open};
 use baton_shared::control::message::{Invalid, Notice, Options};
 use baton_shared::words::JsonPointer;
 use baton_worker::plan::{CompileOptions, check_plan};
 
+use self::disk::Disk;
 use super::args::CheckArgs;
 use super::run::NO_CONFIG;
 use super::{EXIT_FAILED, output};
@@ -163,31 +163,6 @@ impl Display for Told<'_> {
     }
 }
 
-/// Files as they are on disk.
-struct Disk;
-
-impl Sources for Disk {
-    fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        let limit = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-        let file = File::open(path).map_err(|error| system_text("open", path, &error))?;
-        let mut bytes = Vec::new();
-        match file.take(limit).read_to_end(&mut bytes) {
-            Ok(_length) => Ok(bytes),
-            Err(error) => Err(system_text("read", path, &error)),
-        }
-    }
-}
-
-/// Go's form: `open krakend.json: no such file or directory`.
-fn system_text(doing: &str, path: &str, error: &io::Error) -> String {
-    let whole = error.to_string();
-    let words = whole.split(" (os error").next().unwrap_or(&whole);
-    let mut letters = words.chars();
-    let first = letters.next().map(|first| first.to_ascii_lowercase());
-    let words: String = first.into_iter().chain(letters).collect();
-    format!("{doing} {path}: {words}")
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -308,12 +283,5 @@ mod tests {
             assert!(text.contains("ERROR linting the configuration file:\t"), "{text}");
             assert!(!is_good);
         }
-    }
-
-    #[test]
-    fn faults_of_the_system_have_gos_form() {
-        let error = Disk.file("/nowhere/at/all").expect_err("nothing is there");
-        assert_eq!(error, "open /nowhere/at/all: no such file or directory");
-        assert_eq!(Disk.file("/").expect_err("a folder"), "read /: is a directory");
     }
 }
