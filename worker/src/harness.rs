@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::config::model::{
-    BackendConfig, BatonService, EndpointConfig, ExtraConfig, GoDuration, ServiceConfig, Source,
+    BackendConfig, BatonService, EndpointConfig, ExtraConfig, GoDuration, Namespace, ServiceConfig,
+    Source,
 };
 use baton_shared::config::node::{Node, Value};
 use baton_shared::control::message::Options;
@@ -105,6 +106,19 @@ pub(crate) fn endpoint(output_encoding: &str, hosts: &[SocketAddr]) -> EndpointC
         output_encoding: output_encoding.to_owned(),
         concurrent_calls: 1,
         ..EndpointConfig::default()
+    }
+}
+
+/// Puts one setting into a namespace.
+pub(crate) fn set(config: &mut ExtraConfig, namespace: &str, key: &str, value: Value) {
+    let empty = || Namespace {
+        at: config.at.key(namespace),
+        spelling: namespace.to_owned(),
+        settings: Node { line: 0, value: Value::Object(Vec::new()) },
+    };
+    let namespace = config.namespaces.entry(namespace.to_owned()).or_insert_with(empty);
+    if let Value::Object(members) = &mut namespace.settings.value {
+        members.push((key.to_owned(), Node { line: 0, value }));
     }
 }
 

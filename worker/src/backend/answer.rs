@@ -219,6 +219,18 @@ impl AnswerBody {
         }
     }
 
+    /// The first bytes of the body, once they are here; `None` if there are none.
+    pub(crate) fn poll_peek(&mut self, context: &mut Context<'_>) -> Poll<Option<&[u8]>> {
+        self.look(context);
+        match &self.held {
+            Some(Ok(piece)) => Poll::Ready(piece.data_ref().map(|data| &**data)),
+            // Whoever streams the body finds the error.
+            Some(Err(_)) => Poll::Ready(None),
+            None if self.source.is_none() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+
     /// Reads a piece ahead, and one more where only that shows whether it was the last.
     fn look(&mut self, context: &mut Context<'_>) {
         if self.held.is_none() {

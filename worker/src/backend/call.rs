@@ -1,18 +1,23 @@
 //! One call of an endpoint to its backend, up to the head of the answer.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use bytes::Bytes;
-use http::Uri;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, LOCATION, REFERER};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use http_body::Body as _;
 use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::failure::{CallError, Failure};
 use super::query::QueryFilter;
+use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, Line, Own};
 use crate::guards::client_ip::ClientAddress;
 use crate::message::{Head, RequestBody};
 use crate::plan::template::TemplateError;
-use crate::plan::{BackendPlan, Host, HostId, HostTarget, ThreadState};
+use crate::plan::{BackendPlan, Host, HostTarget, OnRedirect, Scheme, ThreadState};
 use crate::route::Params;
 
 /// The client's side of a call.
@@ -36,7 +41,7 @@ pub(crate) enum Decoding {
     Gunzip,
 }
 
-/// Calls `backend` and waits for the head of the answer, at most until `deadline`.
+/// Calls `backend` and waits for the head of the answer, redirects followed, at most until `deadline`.
 pub(crate) async fn call(
     thread: &ThreadState,
     backend: &BackendPlan,
@@ -49,30 +54,160 @@ pub(crate) async fn call(
         HostTarget::Host { host, base } => (*host, base),
         HostTarget::Broken { text, error } => {
             let url = format!("{text}{}", backend.url.shown());
-            let error = CallError::Host(error.clone());
-            return Err(Failure::Call { method: backend.method.clone(), url, error });
+            return Err(failed(backend, url, CallError::Host(error.clone())));
         },
     };
-    let host = found(thread, host)?;
-    let uri = target_of(thread, backend, caller, host.0, base)?;
-    let build = |body, uri: Uri| build(thread, backend, caller, host, body, uri);
+    let host = thread.plan.host(host).ok_or(Failure::NoHosts)?;
+    let uri = target_of(thread, backend, caller, host, base)?;
+    let (body, kept) = keep(backend, body).await?;
+    let hop = Hop { method: &backend.method, host, uri, adjust: &|_| {} };
+    let answer = send(thread, backend, caller, hop, body, deadline).await?;
+    if answer.status.is_redirection() {
+        // In a box: the way of all other answers stays small.
+        return Box::pin(follow(thread, backend, caller, kept, answer, deadline)).await;
+    }
+    Ok(answer)
+}
+
+/// One request of a call: the first, or one that a redirect asks for.
+struct Hop<'a> {
+    method: &'a Method,
+    host: &'a Host,
+    uri: Uri,
+    /// What a redirect changes in the fields.
+    adjust: &'a dyn Fn(&mut HeaderMap),
+}
+
+async fn send(
+    thread: &ThreadState,
+    backend: &BackendPlan,
+    caller: &Caller<'_>,
+    hop: Hop<'_>,
+    body: RequestBody,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
+    let Hop { method, host, uri, adjust } = hop;
+    let own_value;
+    let value = match host.id.and_then(|id| thread.host_value(id)) {
+        Some(value) => value,
+        None => {
+            own_value =
+                HeaderValue::from_str(&host.authority).map_err(|_invalid| Failure::NoHosts)?;
+            &own_value
+        },
+    };
+    let build = |body, uri: Uri| {
+        let client = thread.client_value(&caller.client);
+        let own = Own { agent: &thread.agent, client, host: value };
+        let (mut request, asked) =
+            backend.headers.build(caller.head, body, Line { method, uri }, own);
+        adjust(request.headers_mut());
+        (request, asked)
+    };
     let (request, asked) = build(body, uri.clone());
     let again = || build(RequestBody::Empty, uri.clone()).0;
-    match thread.client.exchange(host.0, request, again, deadline).await {
+    match thread.client.exchange(host, request, again, deadline).await {
         Ok(mut answer) => {
             undo_gzip(&mut answer, asked, caller.decoding);
             Ok(answer)
         },
         Err(CallError::Late) => Err(Failure::Late),
         Err(CallError::Upload(error)) => Err(Failure::Upload(error)),
-        Err(error) => {
-            let url = format!("{}{uri}", host.0);
-            Err(Failure::Call { method: backend.method.clone(), url, error })
-        },
+        Err(error) => Err(failed(backend, format!("{host}{uri}"), error)),
     }
 }
 
-/// Path and query of the call. A pattern without placeholders is made once and thread.
+/// Go names the method of the first request, whatever a redirect made of it.
+fn failed(backend: &BackendPlan, url: String, error: CallError) -> Failure {
+    Failure::Call { method: backend.method.clone(), url, error }
+}
+
+/// The body of the first request, as far as a redirect may need it.
+#[derive(Debug)]
+struct Kept {
+    first: FirstBody,
+    bytes: Bytes,
+}
+
+/// Holds the body where `send_body_on_redirect` wants it.
+async fn keep(backend: &BackendPlan, body: RequestBody) -> Result<(RequestBody, Kept), Failure> {
+    if body.is_end_stream() {
+        return Ok((RequestBody::Empty, Kept { first: FirstBody::None, bytes: Bytes::new() }));
+    }
+    if backend.on_redirect == OnRedirect::DropBody {
+        return Ok((body, Kept { first: FirstBody::Streamed, bytes: Bytes::new() }));
+    }
+    let bytes = crate::proxy::hold(body).await?;
+    Ok((RequestBody::Held(bytes.clone()), Kept { first: FirstBody::Held, bytes }))
+}
+
+/// Follows redirects until an answer is none.
+async fn follow(
+    thread: &ThreadState,
+    backend: &BackendPlan,
+    caller: &Caller<'_>,
+    kept: Kept,
+    mut answer: Answer,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
+    let plan = &thread.plan;
+    let mut method = backend.method.clone();
+    let mut first = None;
+    let (mut drop_secrets, mut drop_body) = (false, false);
+    let mut requests = 1;
+    while let Some(next) = redirect::next(answer.status, &method, kept.first) {
+        let location = answer.headers.get(LOCATION).map(HeaderValue::as_bytes);
+        let location = match location.map(String::from_utf8_lossy) {
+            Some(location) if !location.is_empty() => location.into_owned(),
+            Some(_) | None => break,
+        };
+        let here = answer.called.host(plan).ok_or(Failure::NoHosts)?;
+        let from = format!("{here}{}", answer.called.uri);
+        let (mut host, uri) =
+            redirect::resolve(here, &answer.called.uri, &location).map_err(|error| {
+                let url = match &error {
+                    LocationError::Unparsable { .. } => from.clone(),
+                    LocationError::Host(_) => location.clone(),
+                };
+                failed(backend, url, CallError::Location(error.to_string()))
+            })?;
+        if requests == redirect::REQUESTS_MAX {
+            return Err(failed(backend, location, CallError::Redirects));
+        }
+        let first: &Host = first.get_or_insert_with(|| here.clone());
+        host.id = plan.find_host(&host);
+        drop_secrets |= !redirect::trusts(first, &host);
+        drop_body |= next.body == NextBody::Dropped;
+        // What is here of this answer is read, so that its connection can be used again.
+        poll_fn(|context| Poll::Ready(answer.body.take_if_here(context))).await;
+        let is_downgrade = here.scheme == Scheme::Https && host.scheme == Scheme::Http;
+        let adjust = |headers: &mut HeaderMap| {
+            if drop_secrets {
+                redirect::strip_secrets(headers);
+            }
+            if drop_body {
+                redirect::strip_body_fields(headers);
+            }
+            if !is_downgrade
+                && let (false, Ok(from)) =
+                    (headers.contains_key(REFERER), HeaderValue::from_str(&from))
+            {
+                headers.insert(REFERER, from);
+            }
+        };
+        let body = match kept.first {
+            FirstBody::Held if !drop_body => RequestBody::Held(kept.bytes.clone()),
+            FirstBody::Held | FirstBody::None | FirstBody::Streamed => RequestBody::Empty,
+        };
+        method = next.method;
+        let hop = Hop { method: &method, host: &host, uri, adjust: &adjust };
+        answer = send(thread, backend, caller, hop, body, deadline).await?;
+        requests += 1;
+    }
+    Ok(answer)
+}
+
+/// Path and query of the call. A pattern without placeholders is made once per thread.
 fn target_of(
     thread: &ThreadState,
     backend: &BackendPlan,
@@ -100,25 +235,6 @@ fn target_of(
 fn unsendable(host: &Host, target: &[u8]) -> Failure {
     let target = String::from_utf8_lossy(target);
     Failure::Url(format!("parse \"{host}{target}\": net/url: invalid URL"))
-}
-
-type Found<'a> = (&'a Host, &'a http::HeaderValue);
-
-fn found(thread: &ThreadState, host: HostId) -> Result<Found<'_>, Failure> {
-    thread.plan.host(host).zip(thread.host_value(host)).ok_or(Failure::NoHosts)
-}
-
-fn build(
-    thread: &ThreadState,
-    backend: &BackendPlan,
-    caller: &Caller<'_>,
-    host: Found<'_>,
-    body: RequestBody,
-    uri: Uri,
-) -> (super::exchange::Outbound, Asked) {
-    let client = thread.client_value(&caller.client);
-    let own = Own { agent: &thread.agent, client, host: host.1 };
-    backend.headers.build(caller.head, body, Line { method: &backend.method, uri }, own)
 }
 
 /// Where the gateway asked for gzip of its own accord, nobody behind it knows of it.

@@ -14,22 +14,24 @@ use super::answer::AnswerError;
 /// How much is decoded at a time: a thousandfold at worst, so this bounds what a frame may hold.
 const STEP_BYTES: usize = 1024;
 
-/// The state of one body.
-#[derive(Debug)]
+/// The state of one body. What was decoded goes out before the error that ended it.
+#[derive(Debug, Default)]
 pub(crate) struct Gunzip {
-    /// `None` when all is decoded.
-    decoder: Option<MultiGzDecoder<Vec<u8>>>,
+    state: State,
     /// Not decoded yet.
     input: Bytes,
-    /// Whether any input came: an empty body is an empty body.
-    begun: bool,
+    /// Decoded, and not taken when the decoder went.
+    output: Vec<u8>,
+    error: Option<AnswerError>,
 }
 
-impl Default for Gunzip {
-    fn default() -> Self {
-        let decoder = Some(MultiGzDecoder::new(Vec::new()));
-        Self { decoder, input: Bytes::new(), begun: false }
-    }
+#[derive(Debug, Default)]
+enum State {
+    /// No byte came: an empty body is an empty body.
+    #[default]
+    Fresh,
+    Begun(Box<MultiGzDecoder<Vec<u8>>>),
+    Done,
 }
 
 type NextFrame = Poll<Option<Result<Frame<Bytes>, AnswerError>>>;
@@ -38,44 +40,73 @@ impl Gunzip {
     /// The next decoded piece of what `next` gives; trailers pass.
     pub(crate) fn poll_frame(&mut self, mut next: impl FnMut() -> NextFrame) -> NextFrame {
         loop {
-            while !self.input.is_empty() {
-                let output = self.step()?;
-                if !output.is_empty() {
-                    return Poll::Ready(Some(Ok(Frame::data(output.into()))));
-                }
+            if let Some(error) = self.error.take() {
+                return Poll::Ready(Some(Err(error)));
             }
-            match ready!(next()) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.input = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-                },
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
-                    let rest = self.finish()?;
-                    let frame = (!rest.is_empty()).then(|| Ok(Frame::data(rest.into())));
-                    return Poll::Ready(frame);
-                },
+            let output = if self.input.is_empty() {
+                match ready!(next()) {
+                    Some(Ok(frame)) => match frame.into_data() {
+                        Ok(data) => self.input = data,
+                        Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    },
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None if self.is_done() => return Poll::Ready(None),
+                    None => self.finish(),
+                }
+                self.take_output()
+            } else {
+                self.step();
+                self.take_output()
+            };
+            if !output.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(output.into()))));
             }
         }
     }
 
     /// Whether all was decoded.
     pub(crate) const fn is_done(&self) -> bool {
-        self.decoder.is_none()
+        matches!(self.state, State::Done) && self.error.is_none()
     }
 
-    fn step(&mut self) -> Result<Vec<u8>, AnswerError> {
-        let Some(decoder) = &mut self.decoder else { return Err(AnswerError::Gzip) };
-        self.begun = true;
+    /// Decodes a piece of the input.
+    fn step(&mut self) {
         let step = self.input.split_to(self.input.len().min(STEP_BYTES));
-        decoder.write_all(&step).map_err(|_malformed| AnswerError::Gzip)?;
-        Ok(std::mem::take(decoder.get_mut()))
+        if let State::Fresh = self.state {
+            self.state = State::Begun(Box::new(MultiGzDecoder::new(Vec::new())));
+        }
+        if let State::Begun(decoder) = &mut self.state
+            && decoder.write_all(&step).is_err()
+        {
+            self.fail(AnswerError::Gzip);
+        }
     }
 
-    fn finish(&mut self) -> Result<Vec<u8>, AnswerError> {
-        match self.decoder.take() {
-            Some(decoder) if self.begun => decoder.finish().map_err(|_cut| AnswerError::Cut),
-            Some(_) | None => Ok(Vec::new()),
+    fn finish(&mut self) {
+        let ended = match &mut self.state {
+            State::Begun(decoder) => decoder.try_finish().is_ok(),
+            State::Fresh | State::Done => true,
+        };
+        if ended { self.end() } else { self.fail(AnswerError::Cut) }
+    }
+
+    fn fail(&mut self, error: AnswerError) {
+        self.error = Some(error);
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let State::Begun(decoder) = &mut self.state {
+            self.output = std::mem::take(decoder.get_mut());
+        }
+        self.state = State::Done;
+        self.input.clear();
+    }
+
+    fn take_output(&mut self) -> Vec<u8> {
+        match &mut self.state {
+            State::Begun(decoder) => std::mem::take(decoder.get_mut()),
+            State::Fresh | State::Done => std::mem::take(&mut self.output),
         }
     }
 }
@@ -131,6 +162,21 @@ mod tests {
     fn what_is_no_gzip_is_an_error_and_nothing_is_nothing() {
         assert!(matches!(decode(&[b"{\"a\": 1}, and some more of it"]), Err(AnswerError::Gzip)));
         assert_eq!(decode(&[]).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_was_decoded_goes_out_before_a_wrong_checksum_is_told() {
+        let mut wrong = gzip(b"hello");
+        let checksum = wrong.len() - 6;
+        wrong[checksum] ^= 1;
+        let mut gunzip = Gunzip::default();
+        let mut next = Some(Bytes::from(wrong));
+        let mut poll =
+            || gunzip.poll_frame(|| Poll::Ready(next.take().map(|all| Ok(Frame::data(all)))));
+        let Poll::Ready(Some(Ok(first))) = poll() else { panic!("the data comes first") };
+        assert_eq!(first.into_data().unwrap(), "hello");
+        assert!(matches!(poll(), Poll::Ready(Some(Err(_)))));
+        assert!(matches!(poll(), Poll::Ready(None)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod dial;
 pub(crate) mod failure;
 mod gunzip;
 mod link;
+mod redirect;
 pub(crate) mod request;
 
 pub(crate) use answer::Answer;

@@ -222,7 +222,7 @@ impl HeaderPlan {
             return;
         }
         match body.size_hint().exact() {
-            Some(bytes) if self.length == Passes::Yes => {
+            Some(bytes) if self.length == Passes::Yes || is_held(body) => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
             },
             Some(_) | None => {
@@ -255,6 +255,11 @@ pub(crate) enum Compression {
     Gzip,
     /// `disable_compression`.
     None,
+}
+
+/// A body that is held is one that Go knows the length of.
+const fn is_held(body: &RequestBody) -> bool {
+    matches!(body, RequestBody::Held(_))
 }
 
 const fn passes(yes: bool) -> Passes {

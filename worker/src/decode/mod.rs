@@ -80,6 +80,12 @@ pub enum CompileError {
 }
 
 impl Decoder {
+    /// Whether the body is read to its end: the others stop behind their value.
+    #[must_use]
+    pub const fn reads_all(&self) -> bool {
+        matches!(self.encoding, Encoding::String)
+    }
+
     /// Compiles `encoding`, `is_collection`, `target`, `allow`, `deny`, `mapping`, `group`.
     ///
     /// # Errors

@@ -28,6 +28,8 @@ pub struct BackendPlan {
     pub(crate) headers: HeaderPlan,
     /// What becomes of an answer that is neither 200 nor 201.
     pub(crate) on_error: OnError,
+    /// What becomes of a request's body when its answer is a 307 or 308.
+    pub(crate) on_redirect: OnRedirect,
 }
 
 /// One entry of `host`.
@@ -48,6 +50,15 @@ pub(crate) enum OnError {
     PassStatus,
     /// `return_error_details`: the client gets 200 and an `error_NAME` object.
     Tell { name: Box<str> },
+}
+
+/// `backend/http/client`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnRedirect {
+    /// It was streamed and is gone: the redirect is the answer.
+    DropBody,
+    /// `send_body_on_redirect`: it is held in memory and sent once more.
+    SendBody,
 }
 
 impl BackendPlan {
@@ -80,6 +91,7 @@ pub(super) fn compile(
         targets,
         headers: HeaderPlan::compile(filters.0, filters.1, compression, reuse),
         on_error: on_error(backend),
+        on_redirect: on_redirect(compiler, backend),
     }
 }
 
@@ -112,5 +124,21 @@ fn on_error(backend: &BackendConfig) -> OnError {
             OnError::PassStatus
         },
         None => OnError::Fail,
+    }
+}
+
+/// KrakenD's own keys of the namespace but this one are of its Enterprise edition.
+fn on_redirect(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> OnRedirect {
+    let Some(namespace) = backend.extra_config.namespaces.get("backend/http/client") else {
+        return OnRedirect::DropBody;
+    };
+    for key in ["no_redirect", "client_tls", "proxy_address"] {
+        if settings::member(&namespace.settings, key).is_some() {
+            compiler.tell(&namespace.at.key(key), format!("`{key}` is not built: it is left out"));
+        }
+    }
+    match settings::boolean(&namespace.settings, "send_body_on_redirect") {
+        Some(true) => OnRedirect::SendBody,
+        Some(false) | None => OnRedirect::DropBody,
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use baton_shared::control::message::{self, Notice, Policy};
 
 pub use backend::BackendPlan;
-pub(crate) use backend::{HostTarget, OnError};
+pub(crate) use backend::{HostTarget, OnError, OnRedirect};
 pub use compile::{CompileOptions, check_plan, compile};
 pub(crate) use endpoint::StreamDeadline;
 pub use endpoint::{Endpoint, Pipe};
@@ -115,6 +115,14 @@ impl Plan {
             Target::Endpoint(index) => self.endpoints.get(*index),
             Target::Health | Target::Debug | Target::Echo | Target::AutoOptions { .. } => None,
         }
+    }
+
+    /// The place of a host that a redirect names, if any backend names it too.
+    pub(crate) fn find_host(&self, wanted: &Host) -> Option<HostId> {
+        let is_it = |host: &&Host| {
+            host.scheme == wanted.scheme && host.authority.eq_ignore_ascii_case(&wanted.authority)
+        };
+        self.hosts.iter().find(is_it)?.id
     }
 
     /// A host of the table.

@@ -4,13 +4,16 @@
 //! KrakenD: `X-Krakend-Completed` is always `false`: what is not decoded cannot be known to be complete.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::backend::{Answer, Decoding, Failure, call};
+use crate::backend::{Answer, AnswerBody, Decoding, Failure, call};
 use crate::message::{RequestBody, Response, ResponseBody};
 use crate::plan::{BackendPlan, StreamDeadline, ThreadState};
+use crate::respond::sniff;
 
 /// Calls the backend and passes its answer on.
 pub(crate) async fn run(
@@ -22,16 +25,38 @@ pub(crate) async fn run(
     stream_until: StreamDeadline,
 ) -> Result<Response, Failure> {
     let answer = call(thread, backend, &asked.caller(Decoding::None), body, deadline).await?;
-    let Answer { status, headers, mut body, .. } = answer;
+    let Answer { status, mut headers, mut body, .. } = answer;
+    let is_typed = headers.contains_key(CONTENT_TYPE) || headers.contains_key(CONTENT_ENCODING);
     let here = poll_fn(|context| Poll::Ready(body.take_if_here(context))).await;
     let body = if let Some(bytes) = here {
+        if !is_typed && !bytes.is_empty() {
+            name_type(&mut headers, &bytes);
+        }
         ResponseBody::Full(bytes)
     } else {
         match stream_until {
             StreamDeadline::Same => {},
             StreamDeadline::Other(deadline) => body.stream_until(deadline),
         }
+        if !is_typed {
+            peek(&mut headers, &mut body).await;
+        }
         ResponseBody::Stream(body)
     };
     Ok(Response { status, lines: thread.lines.of(thread.plan.failures.plain), headers, body })
+}
+
+/// Waits for the first bytes of a body that does not say what it is, as long as the body may last.
+async fn peek(headers: &mut HeaderMap, body: &mut AnswerBody) {
+    poll_fn(|context| {
+        if let Some(first) = ready!(body.poll_peek(context)) {
+            name_type(headers, first);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+fn name_type(headers: &mut HeaderMap, first: &[u8]) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(sniff::content_type(first)));
 }

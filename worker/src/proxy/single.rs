@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Part;
 use crate::backend::{Answer, AnswerBody, AnswerError, Decoding, Failure, call};
-use crate::decode::Decoder;
+use crate::decode::{Data, Decoder};
 use crate::encode::error_details;
 use crate::message::RequestBody;
 use crate::plan::{BackendPlan, OnError, ThreadState};
@@ -38,8 +38,19 @@ pub(crate) async fn run(
     if !matches!(answer.status, StatusCode::OK | StatusCode::CREATED) {
         return failed(thread, backend, answer).await;
     }
-    let data = decoder.decode(collect(answer.body).await?).map_err(Failure::Decode)?;
+    let data = decode(decoder, answer.body).await?;
     Ok(Part { data, completed: Completed::True })
+}
+
+/// KrakenD's JSON decoders stop at the end of their value: a gzip that is wrong behind it goes unseen.
+async fn decode(decoder: &Decoder, body: AnswerBody) -> Result<Data, Failure> {
+    let (body, error) = collect(body).await?;
+    match (decoder.decode(body), error) {
+        (Ok(data), None) => Ok(data),
+        (Ok(data), Some(_)) if !decoder.reads_all() => Ok(data),
+        (_, Some(error)) => Err(Failure::Body(error)),
+        (Err(error), None) => Err(Failure::Decode(error)),
+    }
 }
 
 async fn failed(
@@ -57,13 +68,13 @@ async fn failed(
             Err(Failure::Status { status, method: backend.method.clone(), pattern, url })
         },
         OnError::PassStatus => {
-            let body = collect(body).await?;
+            let (body, _) = collect(body).await?;
             let content_type = headers.remove(CONTENT_TYPE);
             let content_type = content_type.unwrap_or_else(|| sniffed(&body));
             Err(Failure::Passed { status, body, content_type })
         },
         OnError::Tell { name } => {
-            let body = collect(body).await?;
+            let (body, _) = collect(body).await?;
             let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
             let data = error_details(name, status.as_u16(), &body, content_type);
             Ok(Part { data, completed: Completed::False })
@@ -75,38 +86,58 @@ fn sniffed(body: &[u8]) -> HeaderValue {
     HeaderValue::from_static(crate::respond::sniff::content_type(body))
 }
 
-/// The whole body, in one piece; an answer that comes in one piece is not copied.
-async fn collect(mut body: AnswerBody) -> Result<Bytes, Failure> {
-    let announced = body.size_hint().exact().unwrap_or(0);
-    let mut whole: Option<Bytes> = None;
-    let mut pieces = BytesMut::new();
+/// The whole body, in one piece, and what was wrong with its gzip at the end; an answer that comes in one
+/// piece is not copied.
+async fn collect(mut body: AnswerBody) -> Result<(Bytes, Option<AnswerError>), Failure> {
+    let mut pieces =
+        Pieces { announced: body.size_hint().exact().unwrap_or(0), ..Pieces::default() };
     while let Some(frame) = next(&mut body).await {
-        let Ok(data) = frame.map_err(failure)?.into_data() else { continue };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(AnswerError::Late) => return Err(Failure::Late),
+            Err(AnswerError::Gzip) => return Ok((pieces.join(), Some(AnswerError::Gzip))),
+            Err(AnswerError::Cut) => return Err(Failure::Body(AnswerError::Cut)),
+        };
+        let Ok(data) = frame.into_data() else { continue };
         if (pieces.len() + data.len()) as u64 > ANSWER_BYTES_MAX {
             return Err(Failure::TooLarge { bytes_max: ANSWER_BYTES_MAX });
         }
-        match whole.take() {
-            None if pieces.is_empty() => whole = Some(data),
-            first => {
-                if let Some(first) = first {
-                    let reserve = announced.min(RESERVE_BYTES_MAX);
-                    pieces.reserve(usize::try_from(reserve).unwrap_or(0).max(first.len()));
-                    pieces.extend_from_slice(&first);
-                }
-                pieces.extend_from_slice(&data);
-            },
-        }
+        pieces.push(data);
     }
-    Ok(whole.unwrap_or_else(|| pieces.freeze()))
+    Ok((pieces.join(), None))
+}
+
+/// One piece as it came, or several copied together.
+#[derive(Debug, Default)]
+struct Pieces {
+    announced: u64,
+    only: Bytes,
+    joined: BytesMut,
+}
+
+impl Pieces {
+    fn len(&self) -> usize {
+        self.only.len() + self.joined.len()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.only = piece;
+            return;
+        }
+        if !self.only.is_empty() {
+            let reserve = usize::try_from(self.announced.min(RESERVE_BYTES_MAX)).unwrap_or(0);
+            self.joined.reserve(reserve.max(self.only.len() + piece.len()));
+            self.joined.extend_from_slice(&std::mem::take(&mut self.only));
+        }
+        self.joined.extend_from_slice(&piece);
+    }
+
+    fn join(self) -> Bytes {
+        if self.joined.is_empty() { self.only } else { self.joined.freeze() }
+    }
 }
 
 async fn next(body: &mut AnswerBody) -> Option<Result<http_body::Frame<Bytes>, AnswerError>> {
     poll_fn(|context| std::pin::Pin::new(&mut *body).poll_frame(context)).await
-}
-
-const fn failure(error: AnswerError) -> Failure {
-    match error {
-        AnswerError::Late => Failure::Late,
-        AnswerError::Cut | AnswerError::Gzip => Failure::Body(error),
-    }
 }

@@ -53,6 +53,7 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Endpoint, "proxy"),
     (Level::Backend, "proxy"),
     (Level::Backend, "backend/http"),
+    (Level::Backend, "backend/http/client"),
 ];
 
 /// The keys of `proxy` that Baton does; the others are told of one by one.

@@ -1,0 +1,5 @@
+//! Whole requests over loopback: what a backend sees, what a client gets, what becomes of the connection.
+
+mod data;
+mod exchange;
+mod redirects;
