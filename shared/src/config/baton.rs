@@ -17,13 +17,13 @@ pub enum Wait {
 /// `"@baton"` at the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatonService {
-    /// `trust_forwarded_for`: is `X-Forwarded-For` of any peer believed, as KrakenD does [true]?
+    /// `trust_forwarded_for`: is `X-Forwarded-For` of any peer believed, as KrakenD does (default: true)?
     pub trust_forwarded_for: Option<bool>,
     /// `drain`: how long requests in flight may take after a reload; beats `max_shutdown_wait_time`.
     pub drain: Option<Wait>,
     /// `bake`: how long a new generation is watched after its commit.
     pub bake: Option<Duration>,
-    /// `threads`: serving threads of a worker [one per core].
+    /// `threads`: serving threads of a worker (default: one per core).
     pub threads: Option<NonZeroUsize>,
     /// `krakend_version`: the version that is told to clients and backends.
     pub krakend_version: Option<String>,

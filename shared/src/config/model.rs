@@ -42,67 +42,67 @@ pub struct ServiceConfig {
     pub source: Source,
     /// `name`: for telemetry.
     pub name: String,
-    /// `port` [8080].
+    /// `port` (default: 8080).
     pub port: i64,
-    /// `listen_ip` [all addresses].
+    /// `listen_ip` (default: all addresses).
     pub listen_ip: Option<IpAddr>,
     /// `host`: default hosts of backends, cleaned.
     pub host: Vec<String>,
-    /// `timeout` [2s].
+    /// `timeout` (default: 2s).
     pub timeout: GoDuration,
-    /// `cache_ttl` [0].
+    /// `cache_ttl` (default: 0).
     pub cache_ttl: GoDuration,
-    /// `output_encoding` [empty: json]: the default of endpoints, which hold the effective value.
+    /// `output_encoding` (default: empty: json): the default of endpoints, which hold the effective value.
     pub output_encoding: String,
-    /// `debug_endpoint` [false], also by `-d`.
+    /// `debug_endpoint` (default: false), also by `-d`.
     pub debug_endpoint: bool,
-    /// `echo_endpoint` [false].
+    /// `echo_endpoint` (default: false).
     pub echo_endpoint: bool,
-    /// `disable_rest` [false]: placeholders anywhere in a path.
+    /// `disable_rest` (default: false): placeholders anywhere in a path.
     pub disable_rest: bool,
     /// `endpoints`, in file order.
     pub endpoints: Vec<EndpointConfig>,
     /// `extra_config`.
     pub extra_config: ExtraConfig,
-    /// `read_timeout` [0: none].
+    /// `read_timeout` (default: 0: none).
     pub read_timeout: GoDuration,
-    /// `write_timeout` [0: none].
+    /// `write_timeout` (default: 0: none).
     pub write_timeout: GoDuration,
-    /// `idle_timeout` [0: falls back to `read_timeout`, then `read_header_timeout`].
+    /// `idle_timeout` (default: 0: falls back to `read_timeout`, then `read_header_timeout`).
     pub idle_timeout: GoDuration,
-    /// `read_header_timeout` [0: falls back to `read_timeout`].
+    /// `read_header_timeout` (default: 0: falls back to `read_timeout`).
     pub read_header_timeout: GoDuration,
-    /// `max_header_bytes` [0: 1 MiB].
+    /// `max_header_bytes` (default: 0: 1 MiB).
     pub max_header_bytes: i64,
-    /// `max_shutdown_wait_time` [0: no bound].
+    /// `max_shutdown_wait_time` (default: 0: no bound).
     pub max_shutdown_wait_time: GoDuration,
-    /// `use_h2c` [false].
+    /// `use_h2c` (default: false).
     pub use_h2c: bool,
-    /// `disable_keep_alives` [false]: no reuse of backend connections.
+    /// `disable_keep_alives` (default: false): no reuse of backend connections.
     pub disable_keep_alives: bool,
-    /// `disable_compression` [false]: no own `Accept-Encoding: gzip`.
+    /// `disable_compression` (default: false): no own `Accept-Encoding: gzip`.
     pub disable_compression: bool,
-    /// `max_idle_connections` [0: unlimited].
+    /// `max_idle_connections` (default: 0: unlimited).
     pub max_idle_connections: i64,
-    /// `max_idle_connections_per_host` [250].
+    /// `max_idle_connections_per_host` (default: 250).
     pub max_idle_connections_per_host: i64,
-    /// `idle_connection_timeout` [0: never].
+    /// `idle_connection_timeout` (default: 0: never).
     pub idle_connection_timeout: GoDuration,
-    /// `response_header_timeout` [0: none].
+    /// `response_header_timeout` (default: 0: none).
     pub response_header_timeout: GoDuration,
-    /// `expect_continue_timeout` [0: the body is sent at once].
+    /// `expect_continue_timeout` (default: 0: the body is sent at once).
     pub expect_continue_timeout: GoDuration,
-    /// `dialer_timeout` [0: none].
+    /// `dialer_timeout` (default: 0: none).
     pub dialer_timeout: GoDuration,
-    /// `dialer_fallback_delay` [0: 300ms]: when the other address family is tried too.
+    /// `dialer_fallback_delay` (default: 0: 300ms): when the other address family is tried too.
     pub dialer_fallback_delay: GoDuration,
-    /// `dialer_keep_alive` [0: 15s]: TCP probes on backend connections.
+    /// `dialer_keep_alive` (default: 0: 15s): TCP probes on backend connections.
     pub dialer_keep_alive: GoDuration,
-    /// `dns_cache_ttl` [30s].
+    /// `dns_cache_ttl` (default: 30s).
     pub dns_cache_ttl: GoDuration,
-    /// `sequential_start` [false]: async agents start before the router.
+    /// `sequential_start` (default: false): async agents start before the router.
     pub sequential_start: bool,
-    /// `allow_insecure_connections` [false]: the older place of `client_tls.allow_insecure_connections`.
+    /// `allow_insecure_connections` (default: false): the older place of `client_tls.allow_insecure_connections`.
     pub allow_insecure_connections: bool,
     /// `tls`; also present when it says `disabled`.
     pub tls: Option<Tls>,
@@ -127,19 +127,19 @@ pub struct EndpointConfig {
     pub route: String,
     /// Names of the placeholders in `endpoint`, in order of appearance, as written.
     pub placeholders: Vec<String>,
-    /// `method` [GET], upper case.
+    /// `method` (default: GET), upper case.
     pub method: String,
-    /// `method` as written [GET]: what KrakenD's texts show.
+    /// `method` as written (default: GET): what KrakenD's texts show.
     pub method_written: String,
     /// `backend`, at least one.
     pub backend: Vec<BackendConfig>,
-    /// `timeout` [the service's].
+    /// `timeout` (default: the service's).
     pub timeout: GoDuration,
-    /// `cache_ttl` [the service's].
+    /// `cache_ttl` (default: the service's).
     pub cache_ttl: GoDuration,
-    /// `output_encoding` [the service's]; case-sensitive.
+    /// `output_encoding` (default: the service's); case-sensitive.
     pub output_encoding: String,
-    /// `concurrent_calls` [1].
+    /// `concurrent_calls` (default: 1).
     pub concurrent_calls: i64,
     /// `input_headers`, canonical names; `*` is all.
     pub input_headers: Vec<String>,
@@ -160,15 +160,15 @@ pub struct BackendConfig {
     pub url_pattern: String,
     /// `host`, cleaned unless `disable_host_sanitize`; the service's when absent. May be empty.
     pub host: Vec<String>,
-    /// `method` [the endpoint's].
+    /// `method` (default: the endpoint's).
     pub method: String,
-    /// `encoding` [json], lower case; `no-op` when the endpoint's output is.
+    /// `encoding` (default: json), lower case; `no-op` when the endpoint's output is.
     pub encoding: String,
-    /// `encoding` as written [empty]: an endpoint with an unknown output encoding renders by this name.
+    /// `encoding` as written (default: empty): an endpoint with an unknown output encoding renders by this name.
     pub encoding_written: String,
-    /// `is_collection` [false].
+    /// `is_collection` (default: false).
     pub is_collection: bool,
-    /// `target` [none].
+    /// `target` (default: none).
     pub target: String,
     /// `allow`, in file order.
     pub allow: Vec<String>,
@@ -176,17 +176,17 @@ pub struct BackendConfig {
     pub deny: Vec<String>,
     /// `mapping`, sorted by the key that is renamed.
     pub mapping: BTreeMap<String, String>,
-    /// `group` [none].
+    /// `group` (default: none).
     pub group: String,
-    /// `sd` [empty: static].
+    /// `sd` (default: empty: static).
     pub sd: String,
-    /// `sd_scheme` [http].
+    /// `sd_scheme` (default: http).
     pub sd_scheme: String,
-    /// `disable_host_sanitize` [false].
+    /// `disable_host_sanitize` (default: false).
     pub disable_host_sanitize: bool,
-    /// `input_headers` [none: no second filter].
+    /// `input_headers` (default: none: no second filter).
     pub input_headers: Vec<String>,
-    /// `input_query_strings` [none: no second filter].
+    /// `input_query_strings` (default: none: no second filter).
     pub input_query_strings: Vec<String>,
     /// `extra_config`.
     pub extra_config: ExtraConfig,
@@ -205,15 +205,15 @@ pub struct AsyncAgent {
     pub encoding: String,
     /// `backend`.
     pub backend: Vec<BackendConfig>,
-    /// `consumer.timeout` [the service's].
+    /// `consumer.timeout` (default: the service's).
     pub timeout: GoDuration,
     /// `consumer.workers`, at least 1.
     pub workers: i64,
     /// `consumer.topic`.
     pub topic: String,
-    /// `consumer.max_rate` [0: unlimited], messages a second.
+    /// `consumer.max_rate` (default: 0: unlimited), messages a second.
     pub max_rate: f64,
-    /// `connection.max_retries` [0: unlimited].
+    /// `connection.max_retries` (default: 0: unlimited).
     pub max_retries: i64,
     /// `connection.backoff_strategy`.
     pub backoff_strategy: String,

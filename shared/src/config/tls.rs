@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of the file")]
 pub struct Tls {
-    /// `disabled` [false]: the whole block is off.
+    /// `disabled` (default: false): the whole block is off.
     pub disabled: bool,
     /// `keys`, then the older `public_key` and `private_key`, when they are set.
     pub keys: Vec<KeyPair>,
@@ -12,19 +12,19 @@ pub struct Tls {
     pub older_keys: KeyPair,
     /// `ca_certs`: files.
     pub ca_certs: Vec<String>,
-    /// `min_version` [TLS13; also when unknown].
+    /// `min_version` (default: TLS13; also when unknown).
     pub min_version: String,
-    /// `max_version` [TLS13; also when unknown].
+    /// `max_version` (default: TLS13; also when unknown).
     pub max_version: String,
-    /// `curve_preferences` [P-521, P-384, P-256], IANA numbers.
+    /// `curve_preferences` (default: P-521, P-384, P-256), IANA numbers.
     pub curve_preferences: Vec<u16>,
     /// `prefer_server_cipher_suites`: without effect in KrakenD too.
     pub prefer_server_cipher_suites: bool,
     /// `cipher_suites`, IANA numbers.
     pub cipher_suites: Vec<u16>,
-    /// `enable_mtls` [false]: a client certificate is required.
+    /// `enable_mtls` (default: false): a client certificate is required.
     pub enable_mtls: bool,
-    /// `disable_system_ca_pool` [false].
+    /// `disable_system_ca_pool` (default: false).
     pub disable_system_ca_pool: bool,
 }
 
@@ -40,15 +40,15 @@ pub struct KeyPair {
 /// `client_tls`: TLS towards backends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientTls {
-    /// `allow_insecure_connections` [false]: certificates are not checked.
+    /// `allow_insecure_connections` (default: false): certificates are not checked.
     pub allow_insecure_connections: bool,
     /// `ca_certs`: files.
     pub ca_certs: Vec<String>,
-    /// `disable_system_ca_pool` [false].
+    /// `disable_system_ca_pool` (default: false).
     pub disable_system_ca_pool: bool,
-    /// `min_version` [TLS13].
+    /// `min_version` (default: TLS13).
     pub min_version: String,
-    /// `max_version` [TLS13].
+    /// `max_version` (default: TLS13).
     pub max_version: String,
     /// `curve_preferences`, IANA numbers.
     pub curve_preferences: Vec<u16>,

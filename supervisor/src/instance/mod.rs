@@ -2,7 +2,7 @@
 //!
 //! An instance has a folder for its control socket and its lock, and one for what should outlive
 //! it. Both are named by a [`Key`] made of the path as written, never of what links lead to: they
-//! may lead elsewhere tomorrow. `run` [`claim`]s an instance, the other commands [`find`] it.
+//! may lead elsewhere tomorrow. `run` claims an instance, the other commands find it.
 
 mod key;
 mod places;

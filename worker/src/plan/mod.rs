@@ -1,7 +1,7 @@
 //! The configuration compiled into what is served: parsed once, always valid, read-only.
 //!
 //! Nothing on the way of a request reads a configuration: what can be decided, parsed, looked up or formatted
-//! beforehand is done here. [`compile`] tells all problems at once.
+//! beforehand is done here. [`compile()`] tells all problems at once.
 
 pub mod template;
 mod edge;

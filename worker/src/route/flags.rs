@@ -19,7 +19,7 @@ pub struct RouterFlags {
     pub disable_handle_method_not_allowed: bool,
     /// `disable_health`.
     pub disable_health: bool,
-    /// `health_path` [`/__health`].
+    /// `health_path`; by default `/__health`.
     pub health_path: String,
     /// `disable_path_decoding`: values that are still encoded pass.
     pub disable_path_decoding: bool,
@@ -41,11 +41,11 @@ pub struct RouterFlags {
     pub return_error_msg: bool,
     /// `use_h2c`, beside the root's key of the same name.
     pub use_h2c: bool,
-    /// `forwarded_by_client_ip` [true, whatever the published schema says].
+    /// `forwarded_by_client_ip` (default: true, whatever the published schema says).
     pub forwarded_by_client_ip: bool,
-    /// `remote_ip_headers` [none: `X-Forwarded-For`, `X-Real-IP`].
+    /// `remote_ip_headers` (default: none: `X-Forwarded-For`, `X-Real-IP`).
     pub remote_ip_headers: Vec<String>,
-    /// `trusted_proxies` [none: everybody].
+    /// `trusted_proxies` (default: none: everybody).
     pub trusted_proxies: Vec<String>,
     /// `app_engine`: `X-Appengine-Remote-Addr` is the client's address.
     pub app_engine: bool,

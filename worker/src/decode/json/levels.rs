@@ -1,7 +1,7 @@
 //! The levels of a body that `target`, `allow` and `deny` enter.
 //!
 //! They are known from the configuration, so recursion is bounded by its longest path; what is kept
-//! whole goes to [`Builder`], what is dropped to [`skip`]. Of duplicate keys the last counts.
+//! whole goes to [`Builder`], what is dropped to `skip`. Of duplicate keys the last counts.
 
 use super::build::{Builder, Open};
 use super::root::Found;

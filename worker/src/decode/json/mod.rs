@@ -1,4 +1,4 @@
-//! `json` and `safejson`: Go's `encoding/json` from a body to [`Data`], shaped on the way.
+//! `json` and `safejson`: Go's `encoding/json` from a body to `Data`, shaped on the way.
 //!
 //! Only the first value of a body is read. All of it must be well-formed, also what is not kept.
 
