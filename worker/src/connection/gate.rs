@@ -27,6 +27,8 @@ pub(crate) struct Gate {
     mode: Cell<Mode>,
     places: RefCell<Slab<Place>>,
     busy: Cell<usize>,
+    /// Places whose client sent something while the gate was shut: they go first.
+    urgent: RefCell<Vec<usize>>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,8 @@ pub(crate) struct Ticket(usize);
 
 impl Gate {
     pub(crate) fn new(mode: Mode) -> Self {
-        Self { mode: Cell::new(mode), places: RefCell::new(Slab::new()), busy: Cell::new(0) }
+        let (places, urgent) = (RefCell::new(Slab::new()), RefCell::new(Vec::new()));
+        Self { mode: Cell::new(mode), places, busy: Cell::new(0), urgent }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -107,6 +110,22 @@ impl Gate {
         Poll::Pending
     }
 
+    /// The connection was woken while the gate is shut: its client wants something.
+    pub(crate) fn hurry(&self, ticket: &Ticket) {
+        self.urgent.borrow_mut().push(ticket.0);
+    }
+
+    /// Wakes those whose clients want something. Thousands of silent connections need not move
+    /// before them.
+    pub(crate) fn wake_urgent(&self) {
+        let mut places = self.places.borrow_mut();
+        for at in self.urgent.borrow_mut().drain(..) {
+            if let Some(waker) = places.get_mut(at).and_then(|place| place.waker.take()) {
+                waker.wake();
+            }
+        }
+    }
+
     /// Wakes up to `count` waiting connections from place `from` on; gives the place to go on from,
     /// or `None` at the end. In pieces, so that thousands of connections do not move at once.
     pub(crate) fn wake(&self, from: usize, count: usize) -> Option<usize> {
@@ -161,6 +180,21 @@ mod tests {
         }
         assert_eq!((pieces, count.0.load(Ordering::Relaxed)), (3, 10));
         assert_eq!(gate.poll_change(&tickets[0], Mode::Open, &context), Poll::Ready(Mode::Give));
+    }
+
+    #[test]
+    fn a_client_that_wants_something_goes_before_the_silent_ones() {
+        let (gate, count) = (Gate::new(Mode::Shut), Arc::new(Count::default()));
+        let (silent, speaking) = (gate.enter(), gate.enter());
+        let (quiet, waker) = (Waker::noop(), Waker::from(Arc::clone(&count)));
+        assert!(gate.poll_change(&silent, Mode::Shut, &Context::from_waker(quiet)).is_pending());
+        gate.hurry(&speaking);
+        assert!(gate.poll_change(&speaking, Mode::Shut, &Context::from_waker(&waker)).is_pending());
+        gate.set(Mode::Give);
+        gate.wake_urgent();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        gate.wake_urgent();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -135,6 +135,8 @@ impl Obedient {
     /// Lets every idle connection see the gate, in pieces: serving goes on in between, and no more
     /// leave than the receiver keeps up with.
     async fn wake_all(&self) {
+        self.thread.gate.wake_urgent();
+        tokio::task::yield_now().await;
         let progress = &self.setup.progress;
         let mut from = Some(0);
         while let Some(start) = from {

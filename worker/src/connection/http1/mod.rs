@@ -167,6 +167,7 @@ impl Connection {
                         is_last = true;
                     },
                     Mode::Shut => {
+                        thread.gate.hurry(ticket);
                         if thread.gate.poll_change(ticket, Mode::Shut, context).is_pending() {
                             return Poll::Pending;
                         }
