@@ -1,6 +1,7 @@
 //! What a person types, and what the shell gets back.
 
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use baton_tests::backend::Backend;
@@ -64,6 +65,50 @@ fn two_instances_do_not_disturb_each_other() {
     drop(second);
     first.reload_with(&generation(&backend.host(), 3));
     assert_eq!(generation_of(&Client::connect(first.address()).get("/x").text()), 3);
+}
+
+/// A command that says only in which folder instances are.
+fn unaddressed(name: &str, folder: &Path) -> Output {
+    Command::new(executable())
+        .arg(name)
+        .env("RUNTIME_DIRECTORY", folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_command_finds_the_one_instance_and_lists_several() {
+    let backend = Backend::start(echo_target);
+    let start =
+        |folder: &Path| Starter::new(&generation(&backend.host(), 1)).findable_in(folder).start();
+    let home = Starter::with_name("krakend.json");
+    let folder = home.folder().join("run");
+    std::fs::create_dir(&folder).unwrap();
+    let first = start(&folder);
+    let one = unaddressed("status", &folder);
+    assert!(one.status.success(), "{}", said(&one));
+    let second = start(&folder);
+    for command in ["status", "reload", "stop"] {
+        let several = unaddressed(command, &folder);
+        assert!(!several.status.success(), "{command}: {}", said(&several));
+        for baton in [&first, &second] {
+            let path = baton.config_path().display().to_string();
+            assert!(said(&several).contains(&path), "{path} is not listed: {}", said(&several));
+        }
+    }
+    second.reload_with(&generation(&backend.host(), 5));
+    assert_eq!(generation_of(&Client::connect(first.address()).get("/x").text()), 1);
+    assert_eq!(generation_of(&Client::connect(second.address()).get("/x").text()), 5);
+}
+
+#[test]
+fn the_control_socket_is_the_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let backend = Backend::start(echo_target);
+    let baton = Baton::start(&generation(&backend.host(), 1));
+    let mode = std::fs::metadata(baton.folder().join("control")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub struct Starter {
     environment: Vec<(String, String)>,
     watch: bool,
     descriptors_max: Option<u32>,
+    runtime_folder: Option<PathBuf>,
 }
 
 impl Starter {
@@ -80,6 +81,7 @@ impl Starter {
             environment,
             watch: false,
             descriptors_max: None,
+            runtime_folder: None,
         }
     }
 
@@ -126,6 +128,13 @@ impl Starter {
         self
     }
 
+    /// Without `--control`: its socket is one of those that commands find in this folder.
+    #[must_use]
+    pub fn findable_in(mut self, runtime_folder: &Path) -> Self {
+        self.runtime_folder = Some(runtime_folder.to_path_buf());
+        self
+    }
+
     /// Its processes may have this many descriptors open, each.
     #[must_use]
     pub fn descriptors_max(mut self, most: u32) -> Self {
@@ -158,14 +167,11 @@ impl Starter {
             (self.folder.path().join("control"), self.folder.path().join("state"));
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         let mut command = self.executable();
-        command
-            .arg("run")
-            .arg("-c")
-            .arg(&self.config)
-            .arg("--control")
-            .arg(&control)
-            .arg("--state-dir")
-            .arg(&state);
+        command.arg("run").arg("-c").arg(&self.config).arg("--state-dir").arg(&state);
+        match &self.runtime_folder {
+            Some(folder) => command.env("RUNTIME_DIRECTORY", folder),
+            None => command.arg("--control").arg(&control),
+        };
         if !self.watch {
             command.arg("--no-watch");
         }
@@ -180,8 +186,16 @@ impl Starter {
             .stderr(log)
             .spawn()
             .unwrap();
-        let Self { folder, config, port, .. } = self;
-        Baton { child, folder, config, control, port, mark: format!("{MARK}={mark}") }
+        let Self { folder, config, port, runtime_folder, .. } = self;
+        Baton {
+            child,
+            folder,
+            config,
+            control,
+            runtime_folder,
+            port,
+            mark: format!("{MARK}={mark}"),
+        }
     }
 }
 
@@ -212,6 +226,7 @@ pub struct Baton {
     folder: Folder,
     config: PathBuf,
     control: PathBuf,
+    runtime_folder: Option<PathBuf>,
     port: u16,
     mark: String,
 }
@@ -289,14 +304,12 @@ impl Baton {
     pub fn command(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(executable());
         clean_environment(&mut command);
-        command
-            .arg(name)
-            .arg("--control")
-            .arg(&self.control)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        command.arg(name);
+        match &self.runtime_folder {
+            Some(folder) => command.env("RUNTIME_DIRECTORY", folder).arg("-c").arg(&self.config),
+            None => command.arg("--control").arg(&self.control),
+        };
+        command.args(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
     /// `baton status --json`; `None` while it cannot answer.

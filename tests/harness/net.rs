@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::sys::socket::Backlog;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -52,6 +53,8 @@ impl Drop for Background {
 /// A listener on a free loopback port, made where a panic shows in the test, and its address.
 pub fn listen() -> (std::net::TcpListener, SocketAddr) {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // std's 128 are too few for a gateway that meets its backends anew: a dropped SYN costs a second.
+    nix::sys::socket::listen(&listener, Backlog::new(4_096).unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }

@@ -1,19 +1,21 @@
 //! Every wait on a client has a deadline.
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use baton_tests::backend::ok;
-use baton_tests::pause;
+use baton_tests::client::Client;
+use baton_tests::{Baton, pause};
 use serde_json::{Value, json};
 
-use crate::fixture::Gateway;
+use crate::fixture::{Gateway, endpoints, merge};
 
 fn limited(limits: &Value) -> Gateway {
     Gateway::with(&json!({ "@baton": { "limits": limits } }), |_| ok("ok"))
 }
 
 /// The gateway closes not before `at_least` and not after `at_most`, counted from now.
-fn closes_between(client: &mut baton_tests::client::Client, at_least: u64, at_most: u64) {
+fn closes_between(client: &mut Client, at_least: u64, at_most: u64) {
     let begun = Instant::now();
     client.stream().rest();
     let took = begun.elapsed();
@@ -103,6 +105,25 @@ fn a_backend_that_cannot_be_reached_or_stays_silent_is_given_up() {
     let answer = gateway.client().get("/all");
     assert!(answer.status() >= 500, "{}", answer.status());
     assert!(begun.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn a_backend_whose_queue_is_full_is_given_up() {
+    let (listener, address) = baton_tests::net::listen();
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    let mut waiting = Vec::new();
+    while let Ok(connection) = connect() {
+        waiting.push(connection);
+        assert!(waiting.len() < 10, "the queue takes more than it should");
+    }
+    let mut config = endpoints(&format!("http://{address}"));
+    merge(&mut config, &json!({ "timeout": "500ms" }));
+    let baton = Baton::start(&config);
+    let begun = Instant::now();
+    let answer = Client::connect(baton.address()).get("/all");
+    assert!(answer.status() >= 500, "{}", answer.status());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Workers and supervisors that are killed.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use baton_tests::backend::Backend;
 use baton_tests::client::Client;
+use baton_tests::torture::systems::BatonSystem;
+use baton_tests::torture::tally::Fault;
+use baton_tests::torture::{Load, Plan, System, Upstream, run};
 use baton_tests::{Baton, process, until};
 use nix::sys::signal::Signal;
 
@@ -85,4 +89,54 @@ fn after_the_death_of_a_supervisor_the_next_one_starts_on_the_same_port() {
         })
     });
     drop(next);
+}
+
+/// Where others reload, the worker is killed.
+struct Killed(BatonSystem);
+
+impl System for Killed {
+    fn name(&self) -> String {
+        "Baton, its worker killed".to_owned()
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    fn prepare(&mut self, _generation: u64) {}
+
+    fn reload(&mut self, _generation: u64) -> Result<(), String> {
+        process::signal(self.0.baton().serving_worker(), Signal::SIGKILL);
+        Err("killed".to_owned())
+    }
+
+    fn main_pid(&self) -> u32 {
+        self.0.main_pid()
+    }
+}
+
+#[test]
+fn under_load_a_killed_worker_costs_its_own_connections_and_refuses_none() {
+    let upstream = Upstream::start();
+    let mut system = Killed(BatonSystem::start(upstream.address(), 0));
+    let plan = Plan {
+        load: Load { keep_alive: 40, steady: Duration::from_millis(300), ..Load::default() },
+        reloads: 8,
+        every: Duration::from_millis(500),
+        delay: Duration::ZERO,
+        live: false,
+    };
+    let report = run(&mut system, &upstream, &plan);
+    let deaths = report.counts.of(Fault::Reload);
+    assert_eq!(deaths, plan.reloads, "{report}");
+    for fault in [Fault::Refused, Fault::Wrong, Fault::Twice, Fault::Unseen, Fault::Stale] {
+        assert_eq!(report.counts.of(fault), 0, "{report}");
+    }
+    // Each death may cost what was in flight, and the connections that the dead process had.
+    let (lasting, all) = (plan.load.lasting() as u64, plan.load.all() as u64);
+    assert!(report.counts.of(Fault::Closed) <= deaths * lasting, "{report}");
+    assert!(
+        report.counts.of(Fault::Lost) <= deaths * (all + 4 * plan.load.pipelined as u64),
+        "{report}"
+    );
 }
