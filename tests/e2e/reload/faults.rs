@@ -94,6 +94,15 @@ phases! {
     a_worker_that_fails_when_it_shall_accept_changes_nothing: "accept",
 }
 
+/// Commits generation 2's configuration with a worker that fails at the first heartbeat after its switch.
+fn commit_with_a_fault_to_come(faulty: &Faulty, kind: &str) {
+    faulty.next_worker(&format!("bake:{kind}"));
+    faulty.baton.write_config(&generation(&faulty.backend.host(), 2));
+    // A heartbeat that falls into the switch itself ends the reload instead; the next one is not so unlucky.
+    until("a reload commits", Duration::from_secs(20), || faulty.baton.try_reload(&[]).is_ok());
+    faulty.next_worker("");
+}
+
 /// After the switch connections may have moved to the worker that dies: those are lost with it, others
 /// and new ones are not.
 #[test]
@@ -117,12 +126,7 @@ fn a_worker_that_dies_while_it_takes_connections_is_replaced() {
 fn a_worker_that_dies_of_itself_after_the_commit_is_rolled_back() {
     for kind in ["exit", "panic", "abort"] {
         let faulty = Faulty::start();
-        faulty.next_worker(&format!("bake:{kind}"));
-        let config = generation(&faulty.backend.host(), 2);
-        faulty.baton.write_config(&config);
-        // Whether the commit or the death is reported first is a matter of microseconds.
-        drop(faulty.baton.try_reload(&[]));
-        faulty.next_worker("");
+        commit_with_a_fault_to_come(&faulty, kind);
         until("generation 1's configuration serves again", Duration::from_secs(5), || {
             Client::try_connect(faulty.baton.address()).is_ok_and(|mut client| {
                 client
@@ -147,10 +151,7 @@ fn a_worker_that_dies_of_itself_after_the_commit_is_rolled_back() {
 fn a_worker_that_hangs_after_the_commit_is_rolled_back() {
     for kind in ["stop", "loop"] {
         let faulty = Faulty::start();
-        faulty.next_worker(&format!("bake:{kind}"));
-        faulty.baton.write_config(&generation(&faulty.backend.host(), 2));
-        drop(faulty.baton.try_reload(&["--timeout", "20s"]));
-        faulty.next_worker("");
+        commit_with_a_fault_to_come(&faulty, kind);
         until("generation 1's configuration serves again", Duration::from_secs(20), || {
             pause(Duration::from_millis(50));
             let worker = faulty.baton.status().map(|status| status["phase"].to_string());

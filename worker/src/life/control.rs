@@ -199,6 +199,8 @@ struct Worker {
     /// A thread said that it is empty; what is on its way may still be.
     may_be_empty: bool,
     ended: bool,
+    /// What a test may have happen at a ping: the bake begins with the switch.
+    at_ping: Option<Phase>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -259,6 +261,7 @@ impl Worker {
             drain: None,
             may_be_empty: false,
             ended: false,
+            at_ping: None,
         })
     }
 
@@ -349,7 +352,12 @@ impl Worker {
                 }
             },
             ToWorker::Drain { deadline } => self.begin_drain(txn, deadline),
-            ToWorker::Ping { nonce } => self.ping(txn, nonce),
+            ToWorker::Ping { nonce } => {
+                if let Some(phase) = self.at_ping {
+                    fault::strike(phase);
+                }
+                self.ping(txn, nonce);
+            },
             ToWorker::Quit => return Some(End::Asked),
             ToWorker::Start(_) | ToWorker::File { .. } | ToWorker::Listen { .. } => {},
         }
@@ -400,9 +408,8 @@ impl Worker {
         match told {
             Told::Accepting => {
                 let txn = self.accepting.count()?;
-                let said = say(&self.channel, txn, &FromWorker::Accepting).await.err();
-                fault::strike(Phase::Bake);
-                said
+                self.at_ping = Some(Phase::Bake);
+                say(&self.channel, txn, &FromWorker::Accepting).await.err()
             },
             Told::Stopped => {
                 let txn = self.stopping.count()?;

@@ -20,8 +20,12 @@ pub(crate) const fn strike(_phase: Phase) {}
 
 #[cfg(debug_assertions)]
 pub(crate) fn strike(phase: Phase) {
-    let Some(path) = std::env::var_os("BATON_TEST_FAULT_FILE") else { return };
-    let wanted = std::fs::read_to_string(path).unwrap_or_default();
+    // Read at the first moment, so that a test can already write what the next worker shall do.
+    static WANTED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let wanted = WANTED.get_or_init(|| {
+        let path = std::env::var_os("BATON_TEST_FAULT_FILE");
+        path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
+    });
     let Some((at, kind)) = wanted.trim().split_once(':') else { return };
     if at.eq_ignore_ascii_case(&format!("{phase:?}")) {
         imp::commit(kind);
