@@ -11,6 +11,7 @@ use crate::backend::Backend;
 use crate::baton::{Baton, Starter};
 use crate::client::Client;
 use crate::http::{Message, Reading, State};
+use crate::port;
 use crate::until::{pause, until_some};
 
 /// Placeholders and the ports that they stand for.
@@ -24,6 +25,9 @@ pub fn differences(case: &Case) -> Vec<String> {
         backends.iter().map(|(name, backend)| (name.clone(), backend.address().port())).collect();
     let starter = Starter::with_name(&case.config_name);
     ports.insert("GW".to_owned(), starter.port());
+    // Ports where nobody listens.
+    let named = (1..=9).map(|number| format!("P{number}"));
+    ports.extend(named.filter(|name| names(case, name)).map(|name| (name, port::free())));
     let mut baton = prepare(case, starter, &ports).spawn();
     let started = has_started(&mut baton);
     if started != case.starts {
@@ -52,10 +56,9 @@ pub fn differences(case: &Case) -> Vec<String> {
 
 /// A backend for each name that is scripted or named in the configuration.
 fn start_backends(case: &Case, record: &Record) -> BTreeMap<String, Backend> {
-    let text = case.config.get();
     let named = (1..=9)
         .map(|number| format!("B{number}"))
-        .filter(|name| text.contains(&format!("@{name}@")) || case.backends.contains_key(name));
+        .filter(|name| names(case, name) || case.backends.contains_key(name));
     let nothing = Script::new();
     named
         .map(|name| {
@@ -64,6 +67,11 @@ fn start_backends(case: &Case, record: &Record) -> BTreeMap<String, Backend> {
             (name, backend)
         })
         .collect()
+}
+
+/// Whether the configuration has this placeholder.
+fn names(case: &Case, placeholder: &str) -> bool {
+    case.config.get().contains(&format!("@{placeholder}@"))
 }
 
 fn prepare(case: &Case, starter: Starter, ports: &Ports) -> Starter {
