@@ -106,6 +106,9 @@ pub enum AnswerError {
     /// It is no gzip although the backend says so.
     #[error("gzip: invalid header")]
     Gzip,
+    /// Its gzip has no end, or the end's checksum is another.
+    #[error("unexpected EOF")]
+    GzipEnd,
 }
 
 impl Answer {

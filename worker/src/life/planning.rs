@@ -59,8 +59,9 @@ impl Asker {
 
 fn plan(start: &Start, text: &[u8], _files: &Asker) -> Result<Arc<Plan>, Box<Invalid>> {
     let environment = Environment::of(std::env::vars_os());
-    let loaded = config::load(&start.config_path, text, &environment)
+    let mut loaded = config::load(&start.config_path, text, &environment)
         .map_err(|refusal| Box::new(Invalid::from(&refusal)))?;
+    loaded.config.debug_endpoint |= start.options.debug;
     let options = CompileOptions { options: start.options.clone(), threads: start.threads };
     let mut plan = plan::compile(&loaded.config, &options)?;
     plan.notices.extend(loaded.notices.iter().map(Notice::from));

@@ -95,8 +95,10 @@ async fn collect(mut body: AnswerBody) -> Result<(Bytes, Option<AnswerError>), F
         let frame = match frame {
             Ok(frame) => frame,
             Err(AnswerError::Late) => return Err(Failure::Late),
-            Err(AnswerError::Gzip) => return Ok((pieces.join(), Some(AnswerError::Gzip))),
-            Err(AnswerError::Cut) => return Err(Failure::Body(AnswerError::Cut)),
+            Err(error @ (AnswerError::Gzip | AnswerError::GzipEnd)) => {
+                return Ok((pieces.join(), Some(error)));
+            },
+            Err(error @ AnswerError::Cut) => return Err(Failure::Body(error)),
         };
         let Ok(data) = frame.into_data() else { continue };
         if (pieces.len() + data.len()) as u64 > ANSWER_BYTES_MAX {
