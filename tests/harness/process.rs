@@ -1,7 +1,6 @@
 //! What `/proc` says about processes: which live, how many descriptors, how much memory.
 
 use std::fs;
-use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -109,9 +108,4 @@ pub fn signal(pid: u32, signal: Signal) {
 /// Whether `pid` lives, zombies not counted.
 pub fn lives(pid: u32) -> bool {
     read(pid).is_some_and(|process| process.state != 'Z')
-}
-
-/// Whether a path is a socket or file that exists.
-pub fn exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }

@@ -34,22 +34,32 @@ pub(crate) fn strike(phase: Phase) {
 
 #[cfg(debug_assertions)]
 mod imp {
+    use std::time::{Duration, Instant};
+
     use nix::sys::signal::{Signal, raise};
 
+    /// Far beyond any deadline, and an end for one whose test was killed.
+    const LONGEST: Duration = Duration::from_secs(120);
+
     #[expect(clippy::exit, clippy::panic, clippy::disallowed_methods, reason = "faults on demand")]
-    #[expect(clippy::infinite_loop, clippy::mem_forget, reason = "faults on demand")]
+    #[expect(clippy::mem_forget, reason = "faults on demand")]
     pub(super) fn commit(kind: &str) {
+        let begun = Instant::now();
         match kind {
             "exit" => std::process::exit(3),
             "panic" => panic!("a fault on demand"),
             "abort" => std::process::abort(),
             "kill" => drop(raise(Signal::SIGKILL)),
             "stop" => drop(raise(Signal::SIGSTOP)),
-            "hang" => loop {
-                std::thread::park();
+            "hang" => {
+                while begun.elapsed() < LONGEST {
+                    std::thread::park_timeout(LONGEST);
+                }
             },
-            "loop" => loop {
-                std::hint::spin_loop();
+            "loop" => {
+                while begun.elapsed() < LONGEST {
+                    std::hint::spin_loop();
+                }
             },
             "fds" => {
                 while let Ok(file) = std::fs::File::open("/dev/null") {
