@@ -25,6 +25,7 @@ use crate::message::{
     FieldSpan, Head, Peer, Request, RequestBody, Response, ResponseBody, Span, Version,
 };
 use crate::plan::{CompileOptions, ThreadState, compile};
+use crate::serve::serve;
 
 /// No test waits longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -158,6 +159,11 @@ pub(crate) fn request(method: &str, fields: &[(&str, &str)], body: RequestBody) 
 /// `GET /a`.
 pub(crate) fn get() -> Request {
     request("GET", &[], RequestBody::Empty)
+}
+
+/// Has a request answered.
+pub(crate) async fn ask(thread: &Rc<ThreadState>, mut request: Request) -> Response {
+    serve(thread, &mut request).await
 }
 
 /// Reads a body to its end.

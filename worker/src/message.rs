@@ -120,15 +120,15 @@ impl Head {
 
     /// Where the value of the first field of this name stands.
     pub(crate) fn field_span(&self, name: &str) -> Option<&Span> {
-        let mut fields = self.fields.iter();
-        let field = fields.find(|field| self.text(&field.name).eq_ignore_ascii_case(name));
-        field.map(|field| &field.value)
+        let is_it =
+            |field: &&FieldSpan| self.bytes(&field.name).eq_ignore_ascii_case(name.as_bytes());
+        self.fields.iter().find(is_it).map(|field| &field.value)
     }
 
     /// The value of the first field of this name, in any case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.fields().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.field_span(name).map(|value| self.bytes(value))
     }
 }
 
@@ -208,10 +208,6 @@ pub struct Response {
 
 /// The body of a response.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one per request in flight; a box would be an allocation per stream"
-)]
 pub enum ResponseBody {
     /// Complete and in memory (possibly empty).
     Full(Bytes),

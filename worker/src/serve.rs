@@ -15,22 +15,25 @@ use crate::route::{self, builtin};
 use crate::{guards, respond};
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
-pub async fn serve(thread: &Rc<ThreadState>, request: Request) -> Response {
+///
+/// Takes the body out of the request; the rest stays where it is, since heads are large.
+pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response {
     let begun = Instant::now();
     let plan = &thread.plan;
-    let Request { head, body, peer } = request;
-    let found = match plan.router.find(&asked(&head)) {
+    let body = std::mem::take(&mut request.body);
+    let head = &request.head;
+    let found = match plan.router.find(&asked(head)) {
         Ok(found) => found,
         Err(miss) => return plan.misses.answer(head.method(), &miss),
     };
     let Some(endpoint) = plan.endpoint(found.value) else {
-        return answer_own(thread, found.value, &head, body).await;
+        return Box::pin(answer_own(thread, found.value, head, body)).await;
     };
-    if let Err(refusal) = guards::run(endpoint, &head) {
+    if let Err(refusal) = guards::run(endpoint, head) {
         return respond::refused(refusal);
     }
-    let client = plan.client_ip.find(&head, &peer);
-    let asked = Asked { head: &head, client, params: found.params };
+    let client = plan.client_ip.find(head, &request.peer);
+    let asked = Asked { head, client, params: found.params };
     match proxy::run(thread, endpoint, &asked, body, begun).await {
         Ok(response) => response,
         Err(failure) => {

@@ -15,6 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::failure::CallError;
@@ -75,15 +76,41 @@ impl Called {
 #[derive(Debug)]
 pub struct AnswerBody {
     /// Read already, and first to go out.
-    held: Option<Piece>,
+    held: Option<Ahead>,
     /// The same, and next to go out.
-    behind: Option<Piece>,
+    behind: Option<Ahead>,
     source: Option<Source>,
     gunzip: Option<Box<Gunzip>>,
     bound: Bound,
 }
 
 type Piece = Result<Frame<Bytes>, AnswerError>;
+
+/// A piece that was read ahead. What is rare is in a box: bodies are moved with their answers.
+#[derive(Debug)]
+enum Ahead {
+    Data(Bytes),
+    Other(Box<Piece>),
+}
+
+impl From<Piece> for Ahead {
+    fn from(piece: Piece) -> Self {
+        match piece.map(Frame::into_data) {
+            Ok(Ok(data)) => Self::Data(data),
+            Ok(Err(other)) => Self::Other(Box::new(Ok(other))),
+            Err(error) => Self::Other(Box::new(Err(error))),
+        }
+    }
+}
+
+impl From<Ahead> for Piece {
+    fn from(ahead: Ahead) -> Self {
+        match ahead {
+            Ahead::Data(data) => Ok(Frame::data(data)),
+            Ahead::Other(piece) => *piece,
+        }
+    }
+}
 
 /// Where the rest comes from.
 #[derive(Debug)]
@@ -149,24 +176,31 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const PROXY_AUTHENTICATE: HeaderName = HeaderName::from_static("proxy-authenticate");
 const PROXY_AUTHORIZATION: HeaderName = HeaderName::from_static("proxy-authorization");
 
-/// What ends at the next hop. The connection to the client writes its own framing.
+/// The connection to the client writes its own framing.
+static HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    UPGRADE,
+];
+
+/// Takes out what ends at the next hop.
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named = headers.get_all(CONNECTION).iter().any(names_more).then(|| named(headers));
-    for name in named.into_iter().flatten() {
-        headers.remove(name);
+    if headers.get_all(CONNECTION).iter().any(names_more) {
+        for name in named(headers) {
+            headers.remove(name);
+        }
     }
-    for name in [
-        CONNECTION,
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION,
-        TE,
-        TRAILER,
-        UPGRADE,
-    ] {
+    // Most answers have one or two of them: looking costs less than removing what is not there.
+    let present: SmallVec<[&HeaderName; 4]> =
+        HOP_BY_HOP.iter().filter(|name| headers.keys().any(|found| found == *name)).collect();
+    for name in present {
         headers.remove(name);
     }
 }
@@ -211,14 +245,16 @@ impl AnswerBody {
             return Some(Bytes::new());
         }
         self.look(context);
-        match &self.held {
-            None if self.source.is_none() => Some(Bytes::new()),
-            Some(Ok(piece))
-                if piece.is_data() && self.source.is_none() && self.behind.is_none() =>
-            {
-                self.held.take()?.ok()?.into_data().ok()
+        if self.source.is_some() || self.behind.is_some() {
+            return None;
+        }
+        match self.held.take() {
+            None => Some(Bytes::new()),
+            Some(Ahead::Data(data)) => Some(data),
+            other @ Some(Ahead::Other(_)) => {
+                self.held = other;
+                None
             },
-            Some(_) | None => None,
         }
     }
 
@@ -226,9 +262,9 @@ impl AnswerBody {
     pub(crate) fn poll_peek(&mut self, context: &mut Context<'_>) -> Poll<Option<&[u8]>> {
         self.look(context);
         match &self.held {
-            Some(Ok(piece)) => Poll::Ready(piece.data_ref().map(|data| &**data)),
+            Some(Ahead::Data(data)) => Poll::Ready(Some(data)),
             // Whoever streams the body finds the error.
-            Some(Err(_)) => Poll::Ready(None),
+            Some(Ahead::Other(_)) => Poll::Ready(None),
             None if self.source.is_none() => Poll::Ready(None),
             None => Poll::Pending,
         }
@@ -244,9 +280,9 @@ impl AnswerBody {
         }
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Piece> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Option<Ahead> {
         match self.poll_decoded(context) {
-            Poll::Ready(piece) => piece,
+            Poll::Ready(piece) => piece.map(Ahead::from),
             Poll::Pending => None,
         }
     }
@@ -292,7 +328,7 @@ impl AnswerBody {
 fn filtered(piece: Frame<Bytes>) -> Frame<Bytes> {
     match piece.into_trailers() {
         Ok(mut trailers) => {
-            for name in FORBIDDEN_TRAILERS {
+            for name in &FORBIDDEN_TRAILERS {
                 trailers.remove(name);
             }
             strip_hop_by_hop(&mut trailers);
@@ -314,7 +350,7 @@ impl Body for AnswerBody {
         match this.held.take() {
             Some(piece) => {
                 this.held = this.behind.take();
-                Poll::Ready(Some(piece))
+                Poll::Ready(Some(piece.into()))
             },
             None => this.poll_decoded(context),
         }
@@ -329,13 +365,14 @@ impl Body for AnswerBody {
         if self.gunzip.is_some() {
             return SizeHint::default();
         }
-        let ahead = || self.held.iter().chain(&self.behind);
-        if ahead().any(|piece| !piece.as_ref().is_ok_and(Frame::is_data)) {
-            // A length would make whole what was cut, or leave no room for trailers.
-            return SizeHint::default();
+        let mut held = 0;
+        for ahead in self.held.iter().chain(&self.behind) {
+            match ahead {
+                Ahead::Data(data) => held += data.len(),
+                // A length would make whole what was cut, or leave no room for trailers.
+                Ahead::Other(_) => return SizeHint::default(),
+            }
         }
-        let held = ahead().filter_map(|piece| piece.as_ref().ok());
-        let held: usize = held.filter_map(Frame::data_ref).map(Bytes::len).sum();
         let left = self.source.as_ref().map_or(Some(0), |source| source.body.size_hint().exact());
         left.map_or_else(SizeHint::default, |left| SizeHint::with_exact(left + held as u64))
     }

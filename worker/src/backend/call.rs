@@ -59,7 +59,10 @@ pub(crate) async fn call(
     };
     let host = thread.plan.host(host).ok_or(Failure::NoHosts)?;
     let uri = target_of(thread, backend, caller, host, base)?;
-    let (body, kept) = keep(backend, body).await?;
+    let (body, kept) = match backend.on_redirect {
+        OnRedirect::DropBody => Kept::of(body),
+        OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
+    };
     let hop = Hop { method: &backend.method, host, uri, adjust: &|_| {} };
     let answer = send(thread, backend, caller, hop, body, deadline).await?;
     if answer.status.is_redirection() {
@@ -105,8 +108,9 @@ async fn send(
         (request, asked)
     };
     let (request, asked) = build(body, uri.clone());
+    let mut request = Some(request);
     let again = || build(RequestBody::Empty, uri.clone()).0;
-    match thread.client.exchange(host, request, again, deadline).await {
+    match thread.client.exchange(host, &mut request, again, deadline).await {
         Ok(mut answer) => {
             undo_gzip(&mut answer, asked, caller.decoding);
             Ok(answer)
@@ -129,16 +133,21 @@ struct Kept {
     bytes: Bytes,
 }
 
-/// Holds the body where `send_body_on_redirect` wants it.
-async fn keep(backend: &BackendPlan, body: RequestBody) -> Result<(RequestBody, Kept), Failure> {
-    if body.is_end_stream() {
-        return Ok((RequestBody::Empty, Kept { first: FirstBody::None, bytes: Bytes::new() }));
+impl Kept {
+    /// The body streams, and is gone with it.
+    fn of(body: RequestBody) -> (RequestBody, Self) {
+        let first = if body.is_end_stream() { FirstBody::None } else { FirstBody::Streamed };
+        (body, Self { first, bytes: Bytes::new() })
     }
-    if backend.on_redirect == OnRedirect::DropBody {
-        return Ok((body, Kept { first: FirstBody::Streamed, bytes: Bytes::new() }));
+
+    /// The body is held (`send_body_on_redirect`).
+    async fn hold(body: RequestBody) -> Result<(RequestBody, Self), Failure> {
+        if body.is_end_stream() {
+            return Ok(Self::of(body));
+        }
+        let bytes = crate::proxy::hold(body).await?;
+        Ok((RequestBody::Held(bytes.clone()), Self { first: FirstBody::Held, bytes }))
     }
-    let bytes = crate::proxy::hold(body).await?;
-    Ok((RequestBody::Held(bytes.clone()), Kept { first: FirstBody::Held, bytes }))
 }
 
 /// Follows redirects until an answer is none.

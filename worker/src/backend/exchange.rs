@@ -45,22 +45,25 @@ pub enum Reuse {
 impl Client {
     /// Sends `request` to `host` and waits for the head of the answer, at most until `deadline`. `again`
     /// makes the same request once more; only asked for one without a body.
+    ///
+    /// The request is taken out of its place: as an argument it would be kept here twice.
     pub(crate) async fn exchange(
         &self,
         host: &Host,
-        mut request: Outbound,
+        request: &mut Option<Outbound>,
         again: impl Fn() -> Outbound,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
-        let mut repeatable = is_safe(request.method()) && request.body().is_empty();
+        let mut repeatable = request.as_ref().is_some_and(is_repeatable);
+        let uri = request.as_ref().map(|request| request.uri().clone()).unwrap_or_default();
         let mut take_idle = true;
-        let uri = request.uri().clone();
         // Bounded: each turn uses up an idle connection, or is the last but one, or the last.
         loop {
             let idle = if take_idle { self.idle(host) } else { None };
             let mut link = match idle {
                 Some(link) => link,
-                None => self.dialer.dial(host, deadline).await?,
+                // In a box: few requests dial, and all would carry the room for it.
+                None => Box::pin(self.dialer.dial(host, deadline)).await?,
             };
             match link.send(request, self.head_deadline(deadline)).await {
                 Ok(answer) => {
@@ -69,15 +72,15 @@ impl Client {
                 },
                 Err(Lost::Late) if Instant::now() < deadline => return Err(CallError::HeadLate),
                 Err(Lost::Late) => return Err(CallError::Late),
-                Err(Lost::Unsent(unsent)) if link.reused => request = *unsent,
-                Err(Lost::Unsent(_)) => return Err(CallError::Closed),
+                Err(Lost::Unsent) if link.reused => {},
+                Err(Lost::Unsent) => return Err(CallError::Closed),
                 Err(Lost::Broken { error, answered }) => {
                     let error = CallError::of(&error, answered);
                     if !(link.reused && repeatable && !answered && error.is_of_connection()) {
                         return Err(error);
                     }
                     (repeatable, take_idle) = (false, false);
-                    request = again();
+                    *request = Some(again());
                 },
             }
         }
@@ -101,7 +104,9 @@ impl Client {
     }
 }
 
-/// Methods that change nothing (RFC 9110 §9.2.1).
-fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+/// Methods that change nothing (RFC 9110 §9.2.1), without a body.
+fn is_repeatable(request: &Outbound) -> bool {
+    let is_safe =
+        matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+    is_safe && request.body().is_empty()
 }

@@ -84,8 +84,8 @@ type Driven = Connection<TokioIo<Wire>, Outgoing>;
 pub(crate) enum Lost {
     /// The deadline passed.
     Late,
-    /// The connection was found closed before a byte was written: the request is as good as new.
-    Unsent(Box<http::Request<Outgoing>>),
+    /// The connection was found closed before a byte was written: the request is in its place again.
+    Unsent,
     /// The request may have reached the backend.
     Broken {
         /// What hyper says.
@@ -114,20 +114,22 @@ impl Link {
         Ok(Self { sender, connection, driver: None, ledger, timer, reused: false })
     }
 
-    /// Sends `request` and waits for the head of its answer, at most until `deadline`.
+    /// Takes `request` out of its place, sends it and waits for the head of its answer, at most until
+    /// `deadline`.
     pub(crate) async fn send(
         &mut self,
-        mut request: http::Request<Outgoing>,
+        request: &mut Option<http::Request<Outgoing>>,
         deadline: Instant,
     ) -> Result<http::Response<Incoming>, Lost> {
         self.ledger.read_bytes.set(0);
         self.ledger.head_bytes_left.set(ANSWER_HEAD_BYTES_MAX);
         self.set_deadline(deadline);
-        self.ledger.uploads.set(!request.body().is_end_stream());
-        request.body_mut().told = Some(Rc::clone(&self.ledger));
+        let Some(mut sent) = request.take() else { return Err(Lost::Unsent) };
+        self.ledger.uploads.set(!sent.body().is_end_stream());
+        sent.body_mut().told = Some(Rc::clone(&self.ledger));
         // Only `drive` can complete it, and it runs right before: a waker would wake this very task for
         // nothing. `unconstrained`, since with no budget left it would count on that waker.
-        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(sent)));
         let outcome = std::future::poll_fn(|context| {
             drive(&mut self.connection, context);
             let looked = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -143,7 +145,10 @@ impl Link {
                 Ok(answer)
             },
             Some(Err(mut error)) => Err(match error.take_message() {
-                Some(request) => Lost::Unsent(Box::new(request)),
+                Some(unsent) => {
+                    *request = Some(unsent);
+                    Lost::Unsent
+                },
                 None => Lost::Broken {
                     error: error.into_error(),
                     answered: self.ledger.read_bytes.get() > 0,

@@ -13,6 +13,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body::Body as _;
+use smallvec::SmallVec;
 
 use super::exchange::Outbound;
 use crate::message::{Head, RequestBody};
@@ -162,10 +163,10 @@ impl HeaderPlan {
 
     /// The client's fields that pass both filters.
     fn pass(&self, head: &Head, headers: &mut HeaderMap) {
-        let connection = head.field("connection").unwrap_or_default();
+        let mut connection = None;
         for field in &head.fields {
-            let name = head.text(&field.name);
-            let Some(name) = self.passing(name) else { continue };
+            let Some(name) = self.passing(head.bytes(&field.name)) else { continue };
+            let connection = connection.get_or_insert_with(|| connection_lines(head));
             if is_named(connection, &name) || (name == TE && !is_trailers(head, &field.value)) {
                 continue;
             }
@@ -175,13 +176,14 @@ impl HeaderPlan {
         }
     }
 
-    fn passing(&self, name: &str) -> Option<HeaderName> {
+    fn passing(&self, name: &[u8]) -> Option<HeaderName> {
         match &self.pass {
             Pass::Listed(listed) => {
-                listed.iter().find(|one| one.as_str().eq_ignore_ascii_case(name)).cloned()
+                let is_it = |one: &&HeaderName| name.eq_ignore_ascii_case(one.as_str().as_bytes());
+                listed.iter().find(is_it).cloned()
             },
             Pass::All => {
-                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                let name = HeaderName::from_bytes(name).ok()?;
                 (!ends_here(&name)).then_some(name)
             },
         }
@@ -236,7 +238,7 @@ impl HeaderPlan {
     fn announce_trailers(&self, head: &Head, headers: &mut HeaderMap) {
         let Some(names) = head.field("trailer") else { return };
         let names = names.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        let passing = names.filter_map(|name| self.passing(std::str::from_utf8(name).ok()?));
+        let passing = names.filter_map(|name| self.passing(name));
         let mut line = String::new();
         for name in passing.filter(|name| !is_forbidden_trailer(name)) {
             line.push_str(if line.is_empty() { "" } else { ", " });
@@ -293,9 +295,9 @@ fn pass(endpoint: &[String], backend: &[String]) -> Pass {
 
 /// Fields that the gateway writes itself or that concern only the client's connection.
 fn ends_here(name: &HeaderName) -> bool {
-    const OWN: [HeaderName; 4] = [HOST, USER_AGENT, X_FORWARDED_FOR, X_FORWARDED_HOST];
-    const FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER];
-    const HOP: [HeaderName; 8] = [
+    static OWN: [HeaderName; 4] = [HOST, USER_AGENT, X_FORWARDED_FOR, X_FORWARDED_HOST];
+    static FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER];
+    static HOP: [HeaderName; 8] = [
         CONNECTION,
         UPGRADE,
         PROXY_AUTHENTICATE,
@@ -309,7 +311,7 @@ fn ends_here(name: &HeaderName) -> bool {
 }
 
 /// Fields that decide about a message cannot come behind it (RFC 9110 §6.5.1); those that end here besides.
-pub(crate) const FORBIDDEN_TRAILERS: [HeaderName; 11] = [
+pub(crate) static FORBIDDEN_TRAILERS: [HeaderName; 11] = [
     AUTHORIZATION,
     CACHE_CONTROL,
     CONTENT_ENCODING,
@@ -327,12 +329,18 @@ fn is_forbidden_trailer(name: &HeaderName) -> bool {
     FORBIDDEN_TRAILERS.contains(name) || ends_here(name)
 }
 
+/// Values of the client's `Connection` lines.
+fn connection_lines(head: &Head) -> SmallVec<[&[u8]; 1]> {
+    let lines = head.fields.iter().filter(|field| {
+        head.bytes(&field.name).eq_ignore_ascii_case(CONNECTION.as_str().as_bytes())
+    });
+    lines.map(|line| head.bytes(&line.value)).collect()
+}
+
 /// Whether the client's `Connection` names this field, which then is for the gateway alone.
-fn is_named(connection: &[u8], name: &HeaderName) -> bool {
-    !connection.is_empty()
-        && connection
-            .split(|byte| *byte == b',')
-            .any(|one| one.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+fn is_named(connection: &[&[u8]], name: &HeaderName) -> bool {
+    let mut names = connection.iter().flat_map(|line| line.split(|byte| *byte == b','));
+    names.any(|one| one.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 fn is_trailers(head: &Head, span: &crate::message::Span) -> bool {
@@ -343,4 +351,128 @@ fn is_trailers(head: &Head, span: &crate::message::Span) -> bool {
 fn value(head: &Head, span: &crate::message::Span) -> Option<HeaderValue> {
     let bytes = head.buffer.slice(span.start as usize..span.end as usize);
     HeaderValue::from_maybe_shared(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::exchange::Reuse;
+    use crate::harness;
+
+    const CLIENT: &[(&str, &str)] = &[
+        ("user-agent", "curl"),
+        ("X-One", "1"),
+        ("X-One", "2"),
+        ("Content-Type", "a/b"),
+        ("X-Forwarded-For", "6.6.6.6"),
+        ("X-Forwarded-Via", "forged"),
+        ("Connection", "close, X-Secret"),
+        ("Connection", "X-Forwarded-Host, X-Other"),
+        ("X-Secret", "s"),
+        ("X-Other", "o"),
+        ("TE", "trailers"),
+        ("TE", "gzip"),
+        ("Keep-Alive", "timeout=5"),
+        ("Upgrade", "h2c"),
+        ("HTTP2-Settings", "AAA"),
+        ("Proxy", "http://evil"),
+        ("Proxy-Authorization", "p"),
+        ("Transfer-Encoding", "chunked"),
+        ("Content-Length", "4"),
+        ("Trailer", "X-One, Authorization"),
+    ];
+
+    /// What a backend gets besides `Host`, sorted, without what hyper would add.
+    fn sent(
+        endpoint: &[&str],
+        backend: &[&str],
+        method: &Method,
+        fields: &[(&str, &str)],
+        body: RequestBody,
+    ) -> String {
+        let owned = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (endpoint, backend) = (owned(endpoint), owned(backend));
+        let plan = HeaderPlan::compile(&endpoint, &backend, Compression::Gzip, Reuse::KeepAlive);
+        let head = harness::head(method.as_str(), "/a", fields);
+        let agent = HeaderValue::from_static("KrakenD");
+        let own = Own {
+            agent: &agent,
+            client: HeaderValue::from_static("192.0.2.1"),
+            host: &HeaderValue::from_static("h:1"),
+        };
+        let uri = Uri::from_static("/b");
+        let (request, _) = plan.build(&head, body, Line { method, uri }, own);
+        let lines = request.headers().iter().filter(|(name, _)| *name != HOST);
+        let mut lines: Vec<_> =
+            lines.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        lines.sort();
+        lines.join("\n")
+    }
+
+    #[track_caller]
+    fn check(endpoint: &[&str], backend: &[&str], expected: &str) {
+        assert_eq!(sent(endpoint, backend, &Method::GET, CLIENT, RequestBody::Empty), expected);
+    }
+
+    #[test]
+    fn without_lists_only_the_content_type_passes() {
+        let expected = "accept-encoding: gzip\ncontent-type: a/b\nuser-agent: KrakenD\n\
+                        x-forwarded-for: 192.0.2.1\nx-forwarded-host: gw.test";
+        check(&[], &[], expected);
+    }
+
+    #[test]
+    fn a_list_replaces_the_content_type_and_keeps_the_order_of_values() {
+        let expected = "accept-encoding: gzip\nuser-agent: KrakenD\nx-forwarded-for: 192.0.2.1\n\
+                        x-forwarded-host: gw.test\nx-one: 1\nx-one: 2";
+        check(&["X-One"], &[], expected);
+    }
+
+    #[test]
+    fn with_a_star_everything_passes_but_hop_by_hop_fields_and_what_connection_names() {
+        let expected = "accept-encoding: gzip\ncontent-type: a/b\nte: trailers\n\
+                        user-agent: curl\nx-forwarded-for: 192.0.2.1\nx-forwarded-host: gw.test\n\
+                        x-forwarded-via: KrakenD\nx-one: 1\nx-one: 2";
+        check(&["*"], &[], expected);
+    }
+
+    #[test]
+    fn the_backends_list_filters_the_gateways_own_fields_too_and_has_no_star() {
+        let go = "accept-encoding: gzip\nuser-agent: Go-http-client/1.1";
+        check(&["*"], &["*"], go);
+        check(&["X-One", "X-Two"], &["x-one"], &format!("{go}\nx-one: 1\nx-one: 2"));
+        let expected = "accept-encoding: gzip\nuser-agent: curl\nx-forwarded-for: 192.0.2.1";
+        check(&["*"], &["User-Agent", "X-Forwarded-For"], expected);
+        check(&[], &["X-Forwarded-Via"], go);
+        check(&["User-Agent"], &["X-Forwarded-Via"], &format!("{go}\nx-forwarded-via: KrakenD"));
+    }
+
+    #[test]
+    fn what_frames_a_body_is_the_gateways_choice() {
+        let held = || RequestBody::Held(bytes::Bytes::from_static(b"body"));
+        let framing = |endpoint: &[&str], method: &Method, body| {
+            let sent = sent(endpoint, &[], method, CLIENT, body);
+            let framing = |line: &&str| {
+                line.starts_with("content-length") || line.starts_with("transfer-encoding")
+            };
+            sent.lines().filter(framing).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(framing(&["*"], &Method::GET, RequestBody::Empty), "");
+        assert_eq!(framing(&[], &Method::POST, RequestBody::Empty), "content-length: 0");
+        assert_eq!(framing(&[], &Method::DELETE, RequestBody::Empty), "");
+        assert_eq!(framing(&[], &Method::POST, held()), "content-length: 4");
+    }
+
+    #[test]
+    fn the_gateway_asks_for_gzip_unless_the_client_asked_for_something() {
+        let asked = |fields: &[(&str, &str)], method: &Method| {
+            let sent = sent(&["*"], &[], method, fields, RequestBody::Empty);
+            let line = sent.lines().find(|line| line.starts_with("accept-encoding"));
+            line.unwrap_or_default().to_owned()
+        };
+        assert_eq!(asked(&[], &Method::GET), "accept-encoding: gzip");
+        assert_eq!(asked(&[("Accept-Encoding", "br")], &Method::GET), "accept-encoding: br");
+        assert_eq!(asked(&[("Range", "bytes=0-1")], &Method::GET), "");
+        assert_eq!(asked(&[], &Method::HEAD), "");
+    }
 }

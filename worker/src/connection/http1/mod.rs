@@ -295,8 +295,8 @@ impl Connection {
             .as_ref()
             .filter(|_| is_client)
             .and_then(|log| log.begin(&head, thread.state.client_ip(&head, &self.facts.peer)));
-        let request = Request { head, body, peer: self.facts.peer };
-        let Some(response) = self.answer(thread, request).await else { return Sent::Cut };
+        let mut request = Request { head, body, peer: self.facts.peer };
+        let Some(response) = self.answer(thread, &mut request).await else { return Sent::Cut };
         let status = response.status;
         let sent = self.send(thread, asked, response).await;
         thread.requests.set(thread.requests.get() + u64::from(is_client));
@@ -307,7 +307,7 @@ impl Connection {
     }
 
     /// The answer of `serve`; `None` when the client is gone. A panic is a 500, as in KrakenD.
-    async fn answer(&self, thread: &Rc<Thread>, request: Request) -> Option<Response> {
+    async fn answer(&self, thread: &Rc<Thread>, request: &mut Request) -> Option<Response> {
         let mut serving = Box::pin(serve(&thread.state, request));
         let mut watching = true;
         poll_fn(|context| {

@@ -5,8 +5,7 @@ use baton_shared::config::node::Value;
 use http::StatusCode;
 use tokio::join;
 
-use crate::harness::{Backend, endpoint, get, on_a_thread, read, service, serving, set};
-use crate::serve::serve;
+use crate::harness::{Backend, ask, endpoint, get, on_a_thread, read, service, serving, set};
 
 const COMPLETE: &str = "Content-Type: application/json; charset=utf-8\r\n\
                         X-Krakend: Version 2.13.8\r\nX-Krakend-Completed: true\r\n";
@@ -24,7 +23,7 @@ fn answer(status: &str, content_type: &str, body: &str) -> String {
 }
 
 /// Asks once; the backend gives `answer`.
-async fn ask(
+async fn asked(
     change: impl FnOnce(&mut ServiceConfig),
     answer: &str,
 ) -> (StatusCode, String, String, String) {
@@ -34,7 +33,7 @@ async fn ask(
     let thread = serving(&config);
     let mut peer = None;
     // A backend that answers nothing closes; others stay.
-    let (response, ()) = join!(serve(&thread, get()), async {
+    let (response, ()) = join!(ask(&thread, get()), async {
         let mut only = backend.accept().await;
         only.answer(answer).await;
         peer = (!answer.is_empty()).then_some(only);
@@ -53,7 +52,7 @@ async fn check(
     answer: &str,
     expected: (u16, &str, &str, &str),
 ) {
-    let (status, lines, content_type, body) = ask(change, answer).await;
+    let (status, lines, content_type, body) = asked(change, answer).await;
     let got = (status.as_u16(), &*lines, &*content_type, &*body);
     assert_eq!(got, expected, "for {answer:?}");
 }
@@ -164,7 +163,7 @@ fn a_backend_without_hosts_fails_each_request_and_says_so() {
     on_a_thread(async {
         let mut config = service(EndpointConfig { ..endpoint("json", &[]) });
         told(&mut config);
-        let response = serve(&serving(&config), get()).await;
+        let response = ask(&serving(&config), get()).await;
         assert_eq!(read(response).await.unwrap(), "no hosts available");
     });
 }
@@ -178,7 +177,7 @@ fn a_host_that_cannot_be_called_fails_its_requests_and_is_told_at_start() {
         let thread = serving(&config);
         let mut pointers = thread.plan.notices.iter().map(|notice| notice.pointer.as_str());
         assert!(pointers.any(|pointer| pointer == "/endpoints/0/backend/0/host/0"));
-        let response = serve(&thread, get()).await;
+        let response = ask(&thread, get()).await;
         let text = "Get \"ftp://x/b\": unsupported protocol scheme \"ftp\"";
         assert_eq!(read(response).await.unwrap(), text);
     });

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::join;
 
-use crate::harness::{Backend, endpoint, frame, get, on_a_thread, read, request, service, serving};
+use crate::harness::{
+    Backend, ask, endpoint, frame, get, on_a_thread, read, request, service, serving,
+};
 use crate::message::{RequestBody, ResponseBody};
-use crate::serve::serve;
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-B: 1\r\n\r\nhello";
 
@@ -25,7 +26,7 @@ fn a_backend_sees_what_the_gateway_says_and_nothing_of_the_client() {
         let fields = [("Cookie", "a=b"), ("User-Agent", "curl"), ("X-Forwarded-For", "1.1.1.1")];
         let seen = async { backend.accept().await.answer(HELLO).await };
         let (response, seen) =
-            join!(serve(&thread, request("GET", &fields, RequestBody::Empty)), seen);
+            join!(ask(&thread, request("GET", &fields, RequestBody::Empty)), seen);
         let host = backend.address;
         assert_eq!(
             seen,
@@ -61,7 +62,7 @@ fn a_connection_serves_one_request_after_another() {
         };
         let requests = async {
             for _ in 0..3 {
-                assert_eq!(read(serve(&thread, get()).await).await.unwrap(), "hello");
+                assert_eq!(read(ask(&thread, get()).await).await.unwrap(), "hello");
                 assert_eq!(thread.client.pool.idle(), 1);
             }
         };
@@ -79,13 +80,13 @@ fn a_connection_that_the_backend_closed_while_idle_costs_nothing_whatever_the_me
             peer.answer(HELLO).await;
             peer
         };
-        let (_, peer) = join!(serve(&thread, get()), first);
+        let (_, peer) = join!(ask(&thread, get()), first);
         assert_eq!(thread.client.pool.idle(), 1);
         drop(peer);
         tokio::time::sleep(Duration::from_millis(20)).await;
         let body = RequestBody::Held(Bytes::from_static(b"once"));
         let second = async { backend.accept().await.answer(HELLO).await };
-        let (response, seen) = join!(serve(&thread, request("POST", &[], body)), second);
+        let (response, seen) = join!(ask(&thread, request("POST", &[], body)), second);
         assert_eq!(response.status, StatusCode::OK);
         assert!(seen.contains("Content-Length: 4"), "{seen}");
     });
@@ -101,7 +102,7 @@ fn idle_connections_that_the_backend_closed_are_let_go() {
             peer.answer(HELLO).await;
             peer
         };
-        let (_, peer) = join!(serve(&thread, get()), first);
+        let (_, peer) = join!(ask(&thread, get()), first);
         assert_eq!(thread.client.pool.idle(), 1);
         drop(peer);
         while thread.client.pool.idle() > 0 {
@@ -125,8 +126,8 @@ fn a_safe_request_is_sent_once_more_when_a_reused_connection_dies_unanswered_and
             drop(second);
         };
         let requests = async {
-            assert_eq!(serve(&thread, get()).await.status, StatusCode::OK);
-            assert_eq!(serve(&thread, get()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(ask(&thread, get()).await.status, StatusCode::OK);
+            assert_eq!(ask(&thread, get()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
         };
         join!(requests, backends);
     });
@@ -143,9 +144,9 @@ fn a_request_with_a_body_is_never_sent_twice() {
             only.read().await;
         };
         let requests = async {
-            assert_eq!(serve(&thread, get()).await.status, StatusCode::OK);
+            assert_eq!(ask(&thread, get()).await.status, StatusCode::OK);
             let body = RequestBody::Held(Bytes::from_static(b"once"));
-            let answer = serve(&thread, request("POST", &[], body)).await;
+            let answer = ask(&thread, request("POST", &[], body)).await;
             assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         };
         join!(requests, backends);
@@ -163,8 +164,8 @@ fn once_a_byte_of_an_answer_came_nothing_is_sent_again() {
             only.answer("HTTP/1.1 2").await;
         };
         let requests = async {
-            assert_eq!(serve(&thread, get()).await.status, StatusCode::OK);
-            assert_eq!(serve(&thread, get()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(ask(&thread, get()).await.status, StatusCode::OK);
+            assert_eq!(ask(&thread, get()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
         };
         join!(requests, backends);
     });
@@ -174,7 +175,7 @@ async fn fails(answer: &str) {
     let backend = Backend::start().await;
     let thread = serving(&no_op(&backend));
     let answers = async { backend.accept().await.answer(answer).await };
-    let (response, _) = join!(serve(&thread, get()), answers);
+    let (response, _) = join!(ask(&thread, get()), answers);
     let failed = response.status.is_server_error();
     assert!(failed || read(response).await.is_err(), "{answer:?}");
     assert_eq!(thread.client.pool.idle(), 0, "{answer:?}");
@@ -215,7 +216,7 @@ fn a_connection_with_extra_bytes_behind_an_answer_is_not_used_again() {
         let backend = Backend::start().await;
         let thread = serving(&no_op(&backend));
         let extra = format!("{HELLO}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
-        let (response, _) = join!(serve(&thread, get()), async {
+        let (response, _) = join!(ask(&thread, get()), async {
             let mut first = backend.accept().await;
             first.answer(extra).await;
             assert!(first.is_closed().await);
@@ -232,7 +233,7 @@ fn interim_answers_are_skipped_and_bounded() {
         let thread = serving(&no_op(&backend));
         let interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
         let some = format!("{}{HELLO}", interim.repeat(3));
-        let (response, _) = join!(serve(&thread, get()), async {
+        let (response, _) = join!(ask(&thread, get()), async {
             let mut only = backend.accept().await;
             only.answer(some).await;
             only
@@ -244,7 +245,7 @@ fn interim_answers_are_skipped_and_bounded() {
             let many = interim.repeat(1000);
             while other.try_write(&many).await {}
         };
-        let (response, ()) = join!(serve(&thread, get()), endless);
+        let (response, ()) = join!(ask(&thread, get()), endless);
         assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
     });
 }
@@ -255,7 +256,7 @@ fn chunks_flow_as_they_come_and_trailers_survive() {
         let backend = Backend::start().await;
         let thread = serving(&no_op(&backend));
         let mut peer = None;
-        let (response, ()) = join!(serve(&thread, get()), async {
+        let (response, ()) = join!(ask(&thread, get()), async {
             let mut only = backend.accept().await;
             let head = "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n";
             only.answer(head).await;
@@ -285,12 +286,12 @@ fn the_timeout_bounds_head_and_body() {
         let mut config = no_op(&backend);
         config.endpoints[0].timeout = GoDuration(50_000_000);
         let thread = serving(&config);
-        let (late, mut held) = join!(serve(&thread, get()), backend.accept());
+        let (late, mut held) = join!(ask(&thread, get()), backend.accept());
         assert_eq!(late.status, StatusCode::INTERNAL_SERVER_ERROR);
         held.read().await;
         assert!(held.is_closed().await);
 
-        let (response, _held) = join!(serve(&thread, get()), async {
+        let (response, _held) = join!(ask(&thread, get()), async {
             let mut peer = backend.accept().await;
             peer.answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
             peer
@@ -308,7 +309,7 @@ fn an_endpoint_with_a_stream_timeout_of_its_own_outlives_its_timeout() {
         config.endpoints[0].timeout = GoDuration(100_000_000);
         config.endpoints[0].baton = BatonEndpoint { stream_timeout: Some(Wait::Unbounded) };
         let thread = serving(&config);
-        let (response, mut peer) = join!(serve(&thread, get()), async {
+        let (response, mut peer) = join!(ask(&thread, get()), async {
             let mut peer = backend.accept().await;
             peer.answer("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc").await;
             peer

@@ -7,10 +7,9 @@ use http::StatusCode;
 use tokio::join;
 
 use crate::harness::{
-    Backend, Conversation, endpoint, on_a_thread, read, request, service, serving, set,
+    Backend, Conversation, ask, endpoint, on_a_thread, read, request, service, serving, set,
 };
 use crate::message::RequestBody;
-use crate::serve::serve;
 
 const DONE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
@@ -49,7 +48,7 @@ async fn second(
         (two.answer(DONE).await, two)
     };
     let (response, (seen, _two)): (_, (String, Conversation)) =
-        join!(serve(&thread, request("GET", &fields, body)), backends);
+        join!(ask(&thread, request("GET", &fields, body)), backends);
     assert_eq!(response.status, StatusCode::OK);
     seen
 }
@@ -105,7 +104,7 @@ fn a_body_is_sent_once_more_only_where_it_is_held_for_that() {
         everything(&mut config);
         let thread = serving(&config);
         let answer = redirect(308, "/end");
-        let (response, _) = join!(serve(&thread, request("GET", &[], body())), async {
+        let (response, _) = join!(ask(&thread, request("GET", &[], body())), async {
             let mut only = backend.accept().await;
             only.answer(&answer).await;
             only
@@ -123,7 +122,7 @@ fn ten_requests_are_enough_for_one() {
         set(&mut config.extra_config, "router", "return_error_msg", Value::Bool(true));
         let thread = serving(&config);
         let circle = redirect(302, "/b");
-        let (response, mut peer) = join!(serve(&thread, crate::harness::get()), async {
+        let (response, mut peer) = join!(ask(&thread, crate::harness::get()), async {
             let mut only = backend.accept().await;
             for _ in 0..10 {
                 only.answer(&circle).await;
