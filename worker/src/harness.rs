@@ -12,7 +12,7 @@ use baton_shared::config::model::{
 use baton_shared::config::node::{Node, Value};
 use baton_shared::control::message::Options;
 use baton_shared::words::JsonPointer;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Method;
 use http_body::Body as _;
 use smallvec::SmallVec;
@@ -21,6 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use crate::connection::EdgeLimits;
+use crate::connection::http1::UploadBody;
+use crate::connection::http1::framing::Framing;
+use crate::connection::http1::wire::Wire;
+use crate::connection::transport::Transport;
 use crate::message::{
     FieldSpan, Head, Peer, Request, RequestBody, Response, ResponseBody, Span, Version,
 };
@@ -156,6 +161,16 @@ pub(crate) fn request(method: &str, fields: &[(&str, &str)], body: RequestBody) 
     Request { head: head(method, "/a", fields), body, peer }
 }
 
+/// A body that is still in a client's connection, and the client's end of it.
+pub(crate) async fn upload() -> (RequestBody, Conversation) {
+    let (client, server) = (Backend::start().await, TcpStream::connect);
+    let server = server(client.address).await.unwrap();
+    let limits = Rc::new(EdgeLimits::default());
+    let wire = Rc::new(Wire::new(Transport::plain(server), limits, Rc::default(), BytesMut::new()));
+    wire.begin_body(Framing::Chunked, false);
+    (RequestBody::Upload(UploadBody::new(wire)), client.accept().await)
+}
+
 /// `GET /a`.
 pub(crate) fn get() -> Request {
     request("GET", &[], RequestBody::Empty)
@@ -238,6 +253,19 @@ impl Conversation {
         let request = self.read().await;
         self.write(bytes).await;
         request
+    }
+
+    /// Reads until `end` was read.
+    pub(crate) async fn read_until(&mut self, end: &str) -> String {
+        let mut whole = Vec::new();
+        let mut byte = [0];
+        while !whole.ends_with(end.as_bytes()) {
+            if self.stream.read(&mut byte).await.unwrap_or(0) == 0 {
+                break;
+            }
+            whole.push(byte[0]);
+        }
+        String::from_utf8_lossy(&whole).into_owned()
     }
 
     /// Whether the gateway has closed.

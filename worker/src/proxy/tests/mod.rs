@@ -3,3 +3,4 @@
 mod data;
 mod exchange;
 mod redirects;
+mod uploads;
