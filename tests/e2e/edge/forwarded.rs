@@ -1,9 +1,10 @@
 //! Zero trust: what is not listed does not pass; and whose address counts.
 
 use baton_tests::backend::ok;
+use baton_tests::until;
 use serde_json::json;
 
-use super::plain;
+use super::{SOON, plain};
 use crate::fixture::Gateway;
 
 #[test]
@@ -48,6 +49,7 @@ fn the_peers_address_can_be_made_the_only_truth() {
 #[test]
 fn that_every_peer_is_believed_is_said_at_start() {
     let gateway = plain();
-    let log = gateway.baton.log();
-    assert!(log.contains("trust_forwarded_for"), "{log}");
+    let told = || gateway.baton.log().contains("/extra_config/router: X-Forwarded-For is believed");
+    until("the start tells whom it believes", SOON, told);
+    assert!(gateway.baton.log().contains("trust_forwarded_for"), "no way out is named");
 }

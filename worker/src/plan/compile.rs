@@ -212,7 +212,7 @@ fn collided(config: &ServiceConfig, collision: &Collision) -> Notice {
 fn client_ip(compiler: &mut Compiler<'_>, flags: &RouterFlags) -> ClientIp {
     let trust = compiler.service.baton.trust_forwarded_for.unwrap_or(true);
     let (client_ip, bad_proxy) = ClientIp::compile(flags, trust);
-    let router = compiler.service.extra_config.at.key("router");
+    let router = JsonPointer::root().key("extra_config").key("router");
     if let Some(bad) = bad_proxy {
         let at = router.key("trusted_proxies").index(bad.index);
         compiler.tell(&at, format!("`{}` is neither an address nor a network", bad.entry));
