@@ -49,13 +49,11 @@ impl Listener {
             let mut in_a_row = 0;
             loop {
                 while thread.census.is_full() {
-                    thread.starved.set(thread.starved.get() + 1);
                     tokio::time::sleep(REST).await;
                 }
                 match socket.accept().await {
                     Ok((stream, peer)) => welcome(&thread, stream, peer, id, address),
                     Err(error) if is_exhausted(&error) => {
-                        thread.starved.set(thread.starved.get() + 1);
                         tokio::time::sleep(REST).await;
                     },
                     // The peer left before it was accepted.

@@ -48,10 +48,7 @@ pub(crate) struct Thread {
     /// Where connections go that leave for the newer worker.
     pub(crate) leaving: mpsc::UnboundedSender<Moving>,
     pub(crate) requests: Cell<u64>,
-    pub(crate) refused: Cell<u64>,
     pub(crate) cut: Cell<u64>,
-    /// Times that accepting rested for want of descriptors.
-    pub(crate) starved: Cell<u64>,
     /// Told when the last connection has left while the gate is not open.
     pub(crate) emptied: Notify,
     progress: Arc<Progress>,
@@ -91,9 +88,7 @@ impl Thread {
             scratch: RefCell::new(BytesMut::new()),
             leaving,
             requests: Cell::new(0),
-            refused: Cell::new(0),
             cut: Cell::new(0),
-            starved: Cell::new(0),
             emptied: Notify::new(),
             progress,
             census,

@@ -116,8 +116,8 @@ impl Giver {
         let mut buffer = vec![0; HEAD_BYTES + 64];
         loop {
             while self.can_send() {
-                if let Err(error) = self.send_batch().await {
-                    self.lose_target(&error);
+                if self.send_batch().await.is_err() {
+                    self.lose_target();
                 }
             }
             let reply = async {
@@ -144,7 +144,7 @@ impl Giver {
                         let datagram = buffer.get(..length).unwrap_or_default().to_vec();
                         self.hear(&datagram).await;
                     },
-                    Err(error) => self.lose_target(&error),
+                    Err(_gone) => self.lose_target(),
                 },
             }
         }
@@ -211,7 +211,7 @@ impl Giver {
                 self.requeue_all();
                 sleep(RETRY_AFTER).await;
             },
-            Some(Handover::Batch { .. }) | None => self.lose_target(&ChannelError::Closed),
+            Some(Handover::Batch { .. }) | None => self.lose_target(),
         }
     }
 
@@ -234,7 +234,7 @@ impl Giver {
     }
 
     /// The receiver has ended, or speaks nonsense: what it did not acknowledge is ours.
-    fn lose_target(&mut self, _error: &ChannelError) {
+    fn lose_target(&mut self) {
         self.target = None;
         self.requeue_all();
         self.settle();

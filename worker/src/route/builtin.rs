@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use baton_shared::log::Civil;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -148,10 +149,8 @@ fn canonical(name: &str) -> String {
 
 /// `2026-11-23 09:07:52.127775838 +0000 UTC m=+0.068454967`
 fn go_time(now: GoTime) -> String {
-    let seconds = now.since_epoch.as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let seconds = i64::try_from(now.since_epoch.as_secs()).unwrap_or_default();
+    let Civil { year, month, day, hour, minute, second } = Civil::utc(seconds);
     let mut text = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
     // Writing to a String cannot fail.
     let nanos = now.since_epoch.subsec_nanos();
@@ -162,21 +161,6 @@ fn go_time(now: GoTime) -> String {
     let start = now.since_start;
     let _infallible = write!(text, " +0000 UTC m=+{}.{:09}", start.as_secs(), start.subsec_nanos());
     text
-}
-
-/// Year, month and day of a number of days since 1970-01-01: a cycle of 400 years has 146,097 days,
-/// and a year that begins in March has its leap day at its end.
-const fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]

@@ -91,7 +91,8 @@ pub(crate) fn is_valid_in_path(byte: u8) -> bool {
     is(byte, class::VALID_PATH)
 }
 
-fn push_escaped(byte: u8, out: &mut Vec<u8>) {
+/// `%` and two digits.
+pub(crate) fn push_escaped(byte: u8, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
     out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 0x0F)]);

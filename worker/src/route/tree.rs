@@ -34,6 +34,19 @@ pub(super) struct Node {
     pub(super) leaf: Option<RouteId>,
 }
 
+impl Node {
+    /// It leads nowhere.
+    const EMPTY: Self = Self {
+        text: 0,
+        prefix_len: 0,
+        first_child: 0,
+        child_count: 0,
+        wild: None,
+        catch_all: None,
+        leaf: None,
+    };
+}
+
 /// Nodes and text of one method, compact and in one place each.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -152,16 +165,7 @@ impl Tree {
 
     /// The node with this number; numbers come from the tree itself.
     pub(super) fn node(&self, id: NodeId) -> Node {
-        const NOTHING: Node = Node {
-            text: 0,
-            prefix_len: 0,
-            first_child: 0,
-            child_count: 0,
-            wild: None,
-            catch_all: None,
-            leaf: None,
-        };
-        self.nodes.get(id.0 as usize).copied().unwrap_or(NOTHING)
+        self.nodes.get(id.0 as usize).copied().unwrap_or(Node::EMPTY)
     }
 
     /// The text of a node.
@@ -207,16 +211,7 @@ struct Freezer {
 impl Freezer {
     fn reserve(&mut self, count: usize) -> NodeId {
         let first = number(self.nodes.len());
-        let empty = Node {
-            text: 0,
-            prefix_len: 0,
-            first_child: 0,
-            child_count: 0,
-            wild: None,
-            catch_all: None,
-            leaf: None,
-        };
-        self.nodes.resize(self.nodes.len() + count, empty);
+        self.nodes.resize(self.nodes.len() + count, Node::EMPTY);
         NodeId(first)
     }
 

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
+use baton_shared::log::Civil;
+
 /// The last second that was asked for, and its text.
 #[derive(Debug, Default)]
 pub(crate) struct DateClock {
@@ -24,29 +26,17 @@ impl DateClock {
 
 /// Seconds since 1970 as an IMF-fixdate.
 fn format(second: u64) -> String {
+    const DAY_SECONDS: u64 = 86_400;
+    /// The epoch was a Thursday.
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (days, rest) = (second / 86_400, second % 86_400);
-    let (year, month, day) = civil(days);
-    let weekday = usize::try_from(days % 7).ok().and_then(|at| DAYS.get(at)).unwrap_or(&"Thu");
-    let month = MONTHS.get(month - 1).unwrap_or(&"Jan");
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
-}
-
-/// Days since 1970 as year, month (from 1) and day: counts from 1 March of year 0, so that the leap
-/// day is the last of its year.
-fn civil(days: u64) -> (u64, usize, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, usize::try_from(month).unwrap_or(1), day)
+    let at = Civil::utc(i64::try_from(second).unwrap_or_default());
+    let Civil { year, day, hour, minute, second: seconds, .. } = at;
+    let of = |names: &[&'static str], index: usize| names.get(index).copied().unwrap_or_default();
+    let weekday = of(&DAYS, usize::try_from(second / DAY_SECONDS % 7).unwrap_or_default());
+    let month = of(&MONTHS, usize::try_from(at.month - 1).unwrap_or_default());
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{seconds:02} GMT")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::authority;
 use super::refusal::Refusal;
 use crate::message::{FieldSpan, Head, Span, Version};
+use crate::route::percent::push_escaped;
 
 /// Field lines parsed without an allocation; more take the slow way.
 const FIELDS_FAST: usize = 48;
@@ -87,7 +88,6 @@ fn accept_minor_version(line: &mut [u8]) {
 /// Raw bytes beyond ASCII in a target mean what their escapes mean, and go on as those (Go does it when it
 /// sends them). Elsewhere in the line they are refused later.
 fn with_escaped_target(bytes: &[u8], line: usize) -> Bytes {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let text = bytes.get(..line).unwrap_or_default();
     let start = memchr::memchr(b' ', text).unwrap_or(line);
     let end = memchr::memrchr(b' ', text).unwrap_or(line);
@@ -96,8 +96,7 @@ fn with_escaped_target(bytes: &[u8], line: usize) -> Bytes {
         if byte.is_ascii() || at < start || at >= end {
             escaped.push(byte);
         } else {
-            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-            escaped.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
+            push_escaped(byte, &mut escaped);
         }
     }
     escaped.into()

@@ -351,7 +351,7 @@ impl Connection {
         asked.keep_alive &= self.may_stay(thread);
         let mut scratch = thread.scratch.take();
         let date = |out: &mut BytesMut| thread.put_date(out);
-        let (sent, _bytes) = response::send(wire, asked, response, date, &mut scratch).await;
+        let sent = response::send(wire, asked, response, date, &mut scratch).await;
         thread.scratch.replace(scratch);
         if sent == Sent::KeepAlive && !wire.body_is_done() {
             return self.finish_body().await;
@@ -393,7 +393,6 @@ impl Connection {
     /// Tells a client that its bytes are no request; the connection ends.
     async fn refuse(&self, thread: &Thread, refusal: Refusal) -> Sent {
         let answer = thread.date.with(|date| refusal.answer(date));
-        thread.refused.set(thread.refused.get() + 1);
         match response::write_all(&self.wire, &mut [IoSlice::new(&answer)]).await {
             Ok(()) => Sent::Close,
             Err(_) => Sent::Cut,

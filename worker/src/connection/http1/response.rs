@@ -64,7 +64,7 @@ pub(crate) async fn send(
     response: Response,
     date: impl FnOnce(&mut BytesMut),
     scratch: &mut BytesMut,
-) -> (Sent, u64) {
+) -> Sent {
     let Response { status, lines, headers, body } = response;
     let framing = framing(asked, status, &body);
     let keep_alive = asked.keep_alive && framing != Framing::Close;
@@ -74,15 +74,15 @@ pub(crate) async fn send(
     }
     put_framing(scratch, framing, keep_alive, asked.version);
     let bodiless = asked.head_only || framing == Framing::None;
-    let (sent, bytes) = match body {
+    let sent = match body {
         ResponseBody::Full(_) | ResponseBody::Stream(_) if bodiless => {
-            (write_all(wire, &mut [IoSlice::new(scratch)]).await, 0)
+            write_all(wire, &mut [IoSlice::new(scratch)]).await
         },
-        ResponseBody::Full(bytes) => (send_full(wire, scratch, &bytes).await, bytes.len() as u64),
+        ResponseBody::Full(bytes) => send_full(wire, scratch, &bytes).await,
         ResponseBody::Stream(stream) => send_stream(wire, framing, stream, scratch).await,
     };
     scratch.clear();
-    let sent = match sent {
+    match sent {
         Ok(()) if keep_alive => Sent::KeepAlive,
         Ok(()) => Sent::Close,
         Err(_) => {
@@ -91,8 +91,7 @@ pub(crate) async fn send(
             }
             Sent::Cut
         },
-    };
-    (sent, bytes)
+    }
 }
 
 fn framing(asked: Asked, status: StatusCode, body: &ResponseBody) -> Framing {
@@ -198,7 +197,7 @@ async fn send_stream(
     framing: Framing,
     mut stream: AnswerBody,
     scratch: &mut BytesMut,
-) -> (io::Result<()>, u64) {
+) -> io::Result<()> {
     let mut total: u64 = 0;
     // The head goes with the first piece if there is one already, else at once: a client of a slow
     // stream must see it.
@@ -211,21 +210,18 @@ async fn send_stream(
             // What came before the break still leaves, the end does not.
             put_chunk_size(scratch, framing, gathered.bytes);
             let written = write_pieces(wire, scratch, &gathered.pieces, b"").await;
-            return (written.and_then(|()| Err(io::ErrorKind::UnexpectedEof.into())), total);
+            return written.and_then(|()| Err(io::ErrorKind::UnexpectedEof.into()));
         }
         put_chunk_size(scratch, framing, gathered.bytes);
         let tail = tail(framing, &gathered);
-        if let Err(error) = write_pieces(wire, scratch, &gathered.pieces, &tail).await {
-            return (Err(error), total);
-        }
+        write_pieces(wire, scratch, &gathered.pieces, &tail).await?;
         scratch.clear();
         if gathered.end.is_some() {
             let complete = match framing {
                 Framing::Length(announced) => announced == total,
                 Framing::None | Framing::Chunked | Framing::Close => true,
             };
-            let ended = if complete { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
-            return (ended, total);
+            return if complete { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One exchange: connections kept and not kept, answers whole and not whole, time.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use baton_shared::config::model::{BatonEndpoint, GoDuration, ServiceConfig, Wait};
@@ -11,6 +12,7 @@ use crate::harness::{
     Backend, ask, endpoint, frame, get, on_a_thread, read, request, service, serving,
 };
 use crate::message::{RequestBody, ResponseBody};
+use crate::plan::ThreadState;
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-B: 1\r\n\r\nhello";
 
@@ -70,19 +72,24 @@ fn a_connection_serves_one_request_after_another() {
     });
 }
 
+/// A request is answered, its connection is kept, and then the backend closes it.
+async fn one_idle_connection_that_ends(backend: &Backend, thread: &Rc<ThreadState>) {
+    let first = async {
+        let mut peer = backend.accept().await;
+        peer.answer(HELLO).await;
+        peer
+    };
+    let (_, peer) = join!(ask(thread, get()), first);
+    assert_eq!(thread.client.pool.idle(), 1);
+    drop(peer);
+}
+
 #[test]
 fn a_connection_that_the_backend_closed_while_idle_costs_nothing_whatever_the_method() {
     on_a_thread(async {
         let backend = Backend::start().await;
         let thread = serving(&no_op(&backend));
-        let first = async {
-            let mut peer = backend.accept().await;
-            peer.answer(HELLO).await;
-            peer
-        };
-        let (_, peer) = join!(ask(&thread, get()), first);
-        assert_eq!(thread.client.pool.idle(), 1);
-        drop(peer);
+        one_idle_connection_that_ends(&backend, &thread).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         let body = RequestBody::Held(Bytes::from_static(b"once"));
         let second = async { backend.accept().await.answer(HELLO).await };
@@ -97,14 +104,7 @@ fn idle_connections_that_the_backend_closed_are_let_go() {
     on_a_thread(async {
         let backend = Backend::start().await;
         let thread = serving(&no_op(&backend));
-        let first = async {
-            let mut peer = backend.accept().await;
-            peer.answer(HELLO).await;
-            peer
-        };
-        let (_, peer) = join!(ask(&thread, get()), first);
-        assert_eq!(thread.client.pool.idle(), 1);
-        drop(peer);
+        one_idle_connection_that_ends(&backend, &thread).await;
         while thread.client.pool.idle() > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
