@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
-use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker};
+use baton_shared::control::message::{FromWorker, Health, Start, ToWorker};
 use baton_shared::log;
-use baton_shared::os::{memfd, process};
+use baton_shared::os::process;
 use baton_shared::words::{BATON_VERSION, ListenerId, Monotonic};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
 use super::fault::{self, Phase};
-use super::planning::{self, Need, Planning};
+use super::start::{Sockets, prepare, say};
 use super::threads::{Figures, Order, Setup, Threads, Told};
 use super::{figures, probe};
 use crate::connection::census::Census;
@@ -33,8 +33,9 @@ pub(crate) const HANDOVER_STALL: Duration = Duration::from_secs(2);
 const HANDOVER_LOOK: Duration = Duration::from_millis(1);
 /// How long the last lines of the log may take.
 const LOG_FLUSH: Duration = Duration::from_millis(500);
-/// The largest configuration.
-const CONFIG_BYTES_MAX: usize = 64 << 20;
+/// The nonces of pings of our own: is the worker empty, and what is cut at the deadline.
+const OWN_PING: u64 = u64::MAX;
+const LAST_PING: u64 = u64::MAX - 1;
 
 /// Why a worker ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,94 +62,6 @@ pub(crate) async fn run(channel: Channel) -> End {
             Err(end) => end,
         },
         Err(end) => end,
-    }
-}
-
-type Sockets = Vec<(Shard, OwnedFd)>;
-
-/// From the first message to everything that serving needs: the plan, the sockets.
-async fn prepare(channel: &Channel) -> Result<(Start, Arc<Plan>, Sockets), End> {
-    let (txn, start, text) = loop {
-        match channel.receive::<ToWorker>().await {
-            Ok((txn, ToWorker::Start(start), fds)) => {
-                if start.options.json_logs {
-                    log::set_format(log::Format::Json);
-                }
-                let text = fds.first().map(|fd| memfd::read(fd, CONFIG_BYTES_MAX));
-                break (txn, start, text.and_then(Result::ok).ok_or(End::Failed)?);
-            },
-            Ok((txn, ToWorker::Ping { nonce }, _)) => {
-                say(channel, txn, &FromWorker::Pong { nonce, health: Health::default() }).await?;
-            },
-            Ok(_) | Err(_) => return Err(End::Failed),
-        }
-    };
-    let planning = planning::start(start.clone(), text).map_err(|_error| End::Failed)?;
-    let plan = await_plan(channel, txn, planning).await?;
-    say(channel, txn, &FromWorker::Plan(plan.summary())).await?;
-    let sockets = await_sockets(channel).await?;
-    Ok((start, plan, sockets))
-}
-
-async fn say(channel: &Channel, txn: u64, message: &FromWorker) -> Result<(), End> {
-    channel.send(txn, message, &[]).await.map_err(|_gone| End::Failed)
-}
-
-/// Passes questions for files on until the plan is made.
-async fn await_plan(channel: &Channel, txn: u64, mut planning: Planning) -> Result<Arc<Plan>, End> {
-    let mut asked: Option<Need> = None;
-    loop {
-        tokio::select! {
-            outcome = &mut planning.outcome => return match outcome {
-                Ok(Ok(plan)) => Ok(plan),
-                Ok(Err(invalid)) => {
-                    let code = invalid.exit_code;
-                    say(channel, txn, &FromWorker::Invalid(*invalid)).await?;
-                    Err(End::Refused(code))
-                },
-                Err(_panicked) => Err(End::Failed),
-            },
-            Some(need) = planning.needs.recv(), if asked.is_none() => {
-                say(channel, txn, &FromWorker::Need { path: need.path.clone() }).await?;
-                asked = Some(need);
-            },
-            message = channel.receive::<ToWorker>() => match message {
-                Ok((_, ToWorker::File { found, .. }, fds)) => {
-                    let bytes = fds.first().map(|fd| memfd::read(fd, CONFIG_BYTES_MAX));
-                    let bytes = bytes.and_then(Result::ok).unwrap_or_default();
-                    if let Some(need) = asked.take() {
-                        drop(need.answer.send((found, bytes)));
-                    }
-                },
-                Ok((txn, ToWorker::Ping { nonce }, _)) => {
-                    let health = Health::default();
-                    say(channel, txn, &FromWorker::Pong { nonce, health }).await?;
-                },
-                Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
-                Ok(_) => {},
-                Err(_gone) => return Err(End::Failed),
-            },
-        }
-    }
-}
-
-async fn await_sockets(channel: &Channel) -> Result<Sockets, End> {
-    let mut all = Sockets::new();
-    loop {
-        match channel.receive::<ToWorker>().await {
-            Ok((_, ToWorker::Listen { sockets, last }, fds)) => {
-                all.extend(sockets.into_iter().zip(fds));
-                if last {
-                    return Ok(all);
-                }
-            },
-            Ok((txn, ToWorker::Ping { nonce }, _)) => {
-                say(channel, txn, &FromWorker::Pong { nonce, health: Health::default() }).await?;
-            },
-            Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
-            Ok(_) => {},
-            Err(_gone) => return Err(End::Failed),
-        }
     }
 }
 
@@ -309,7 +222,7 @@ impl Worker {
         }
         if self.may_be_empty && self.pings.is_none() && self.progress.outstanding() == 0 {
             self.may_be_empty = false;
-            self.ping(0, u64::MAX);
+            self.ping(0, OWN_PING);
         }
         None
     }
@@ -380,7 +293,7 @@ impl Worker {
         if !self.gave {
             self.threads.tell_all(|| Order::End);
         }
-        self.ping(0, u64::MAX);
+        self.ping(0, OWN_PING);
     }
 
     /// The supervisor is gone: accept a little longer, then drain and end.
@@ -395,7 +308,7 @@ impl Worker {
             let bound = Instant::now() + Duration::from_millis(self.plan.policy.stop_ms);
             drain.until = Some(drain.until.map_or(bound, |until| until.min(bound)));
         }
-        self.ping(0, u64::MAX);
+        self.ping(0, OWN_PING);
     }
 
     fn ping(&mut self, txn: u64, nonce: u64) {
@@ -448,7 +361,7 @@ impl Worker {
             let _gone = say(&self.channel, drain.txn, &FromWorker::Drained { cut }).await;
             return Some(End::Asked);
         }
-        if nonce == u64::MAX {
+        if nonce == OWN_PING {
             self.may_be_empty |= self.drain.is_some() && sum.connections == 0;
             return None;
         }
@@ -465,7 +378,7 @@ impl Worker {
 
     /// The drain's deadline has passed.
     async fn cut_the_rest(&mut self) -> End {
-        self.ping(0, u64::MAX - 1);
+        self.ping(0, LAST_PING);
         let mut cut = 0;
         while let Ok(Some(told)) =
             tokio::time::timeout(Duration::from_millis(200), self.told.recv()).await

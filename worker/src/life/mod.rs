@@ -3,6 +3,7 @@
 //! hello → plan → listen → warm → ready → (probe) → accept → … → hand over → drain → end.
 //! The control loop runs on the process's first thread; requests are served by others.
 
+mod start;
 mod control;
 mod fault;
 mod figures;

@@ -1,0 +1,106 @@
+//! From the first message to everything that serving needs: the plan, the sockets.
+//!
+//! Before the control loop; the supervisor's pings are answered meanwhile.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use baton_shared::control::Channel;
+use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker};
+use baton_shared::log;
+use baton_shared::os::memfd;
+
+use super::control::End;
+use super::planning::{self, Need, Planning};
+use crate::plan::Plan;
+
+/// The largest configuration.
+const CONFIG_BYTES_MAX: usize = 64 << 20;
+
+pub(super) type Sockets = Vec<(Shard, OwnedFd)>;
+
+/// From the first message to everything that serving needs: the plan, the sockets.
+pub(super) async fn prepare(channel: &Channel) -> Result<(Start, Arc<Plan>, Sockets), End> {
+    let (txn, start, text) = loop {
+        match channel.receive::<ToWorker>().await {
+            Ok((txn, ToWorker::Start(start), fds)) => {
+                if start.options.json_logs {
+                    log::set_format(log::Format::Json);
+                }
+                break (txn, start, content(&fds).ok_or(End::Failed)?);
+            },
+            Ok((txn, ToWorker::Ping { nonce }, _)) => alive(channel, txn, nonce).await?,
+            Ok(_) | Err(_) => return Err(End::Failed),
+        }
+    };
+    let planning = planning::start(start.clone(), text).map_err(|_error| End::Failed)?;
+    let plan = await_plan(channel, txn, planning).await?;
+    say(channel, txn, &FromWorker::Plan(plan.summary())).await?;
+    let sockets = await_sockets(channel).await?;
+    Ok((start, plan, sockets))
+}
+
+pub(super) async fn say(channel: &Channel, txn: u64, message: &FromWorker) -> Result<(), End> {
+    channel.send(txn, message, &[]).await.map_err(|_gone| End::Failed)
+}
+
+/// Alive, with nothing to tell yet.
+async fn alive(channel: &Channel, txn: u64, nonce: u64) -> Result<(), End> {
+    say(channel, txn, &FromWorker::Pong { nonce, health: Health::default() }).await
+}
+
+/// What the sealed memory that came with a message holds.
+fn content(fds: &[OwnedFd]) -> Option<Vec<u8>> {
+    memfd::read(fds.first()?, CONFIG_BYTES_MAX).ok()
+}
+
+/// Passes questions for files on until the plan is made.
+async fn await_plan(channel: &Channel, txn: u64, mut planning: Planning) -> Result<Arc<Plan>, End> {
+    let mut asked: Option<Need> = None;
+    loop {
+        tokio::select! {
+            outcome = &mut planning.outcome => return match outcome {
+                Ok(Ok(plan)) => Ok(plan),
+                Ok(Err(invalid)) => {
+                    let code = invalid.exit_code;
+                    say(channel, txn, &FromWorker::Invalid(*invalid)).await?;
+                    Err(End::Refused(code))
+                },
+                Err(_panicked) => Err(End::Failed),
+            },
+            Some(need) = planning.needs.recv(), if asked.is_none() => {
+                say(channel, txn, &FromWorker::Need { path: need.path.clone() }).await?;
+                asked = Some(need);
+            },
+            message = channel.receive::<ToWorker>() => match message {
+                Ok((_, ToWorker::File { found, .. }, fds)) => {
+                    if let Some(need) = asked.take() {
+                        drop(need.answer.send((found, content(&fds).unwrap_or_default())));
+                    }
+                },
+                Ok((txn, ToWorker::Ping { nonce }, _)) => alive(channel, txn, nonce).await?,
+                Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
+                Ok(_) => {},
+                Err(_gone) => return Err(End::Failed),
+            },
+        }
+    }
+}
+
+async fn await_sockets(channel: &Channel) -> Result<Sockets, End> {
+    let mut all = Sockets::new();
+    loop {
+        match channel.receive::<ToWorker>().await {
+            Ok((_, ToWorker::Listen { sockets, last }, fds)) => {
+                all.extend(sockets.into_iter().zip(fds));
+                if last {
+                    return Ok(all);
+                }
+            },
+            Ok((txn, ToWorker::Ping { nonce }, _)) => alive(channel, txn, nonce).await?,
+            Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
+            Ok(_) => {},
+            Err(_gone) => return Err(End::Failed),
+        }
+    }
+}
