@@ -52,7 +52,7 @@ pub enum Version {
 /// form (an absolute form has been split) and begins with `/` (or is `*`), holds no `#`, no blank and
 /// no control byte; names are tokens; values hold no NUL, CR or LF; there is at most one Host and it
 /// is a valid authority.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Head {
     pub(crate) buffer: Bytes,
     pub(crate) method: Method,
@@ -142,6 +142,8 @@ pub enum RequestBody {
     Upload(UploadBody),
     /// Held in memory, so that it can be sent more than once.
     Held(Bytes),
+    /// The same, for one of several calls: each backend gets a copy, of which it is not told the length.
+    Copied(Bytes),
 }
 
 /// Why a request body ended early.
@@ -169,9 +171,13 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Upload(upload) => Pin::new(upload).poll_frame(context),
-            held @ Self::Held(_) => match std::mem::take(held) {
-                Self::Held(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                Self::Held(_) | Self::Empty | Self::Upload(_) => Poll::Ready(None),
+            held @ (Self::Held(_) | Self::Copied(_)) => match std::mem::take(held) {
+                Self::Held(bytes) | Self::Copied(bytes) if !bytes.is_empty() => {
+                    Poll::Ready(Some(Ok(Frame::data(bytes))))
+                },
+                Self::Held(_) | Self::Copied(_) | Self::Empty | Self::Upload(_) => {
+                    Poll::Ready(None)
+                },
             },
         }
     }
@@ -181,6 +187,8 @@ impl Body for RequestBody {
             Self::Empty => true,
             Self::Upload(upload) => upload.is_end_stream(),
             Self::Held(bytes) => bytes.is_empty(),
+            // Go does not know of a copy that it is empty, and announces a body.
+            Self::Copied(_) => false,
         }
     }
 
@@ -188,7 +196,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Upload(upload) => upload.size_hint(),
-            Self::Held(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Held(bytes) | Self::Copied(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }

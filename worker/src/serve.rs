@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use baton_shared::log;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
@@ -33,11 +32,11 @@ pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response 
         return respond::refused(refusal);
     }
     let client = plan.client_ip.find(head, &request.peer);
-    let asked = Asked { head, client, params: found.params };
+    let asked = Asked::new(head, client, &found.params);
     match proxy::run(thread, endpoint, &asked, body, begun).await {
         Ok(response) => response,
         Err(failure) => {
-            log::error(&endpoint.tag, failure.to_string());
+            proxy::tell(endpoint, &failure);
             respond::failed(thread, failure)
         },
     }

@@ -16,7 +16,7 @@ use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, Line, Own};
 use crate::guards::client_ip::ClientAddress;
 use crate::message::{Head, RequestBody};
-use crate::plan::template::TemplateError;
+use crate::plan::template::{TemplateError, Values};
 use crate::plan::{BackendPlan, Host, HostTarget, OnRedirect, Scheme, ThreadState};
 use crate::route::Params;
 
@@ -27,9 +27,27 @@ pub(crate) struct Caller<'a> {
     /// Whose request it is, as it is believed.
     pub(crate) client: ClientAddress<'a>,
     /// The values of the endpoint's placeholders.
-    pub(crate) params: &'a Params<'a>,
+    pub(crate) values: CallValues<'a>,
     /// What the answer is for.
     pub(crate) decoding: Decoding,
+}
+
+/// What a `url_pattern` is filled with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallValues<'a> {
+    pub(crate) params: &'a Params<'a>,
+    /// Fields of earlier answers, where the endpoint is sequential.
+    pub(crate) answers: &'a [Option<Vec<u8>>],
+}
+
+impl Values for CallValues<'_> {
+    fn param(&self, index: usize) -> Option<&[u8]> {
+        self.params.value(index)
+    }
+
+    fn answer(&self, place: usize) -> Option<&[u8]> {
+        self.answers.get(place)?.as_deref()
+    }
 }
 
 /// What becomes of a gzip that the client's own `Accept-Encoding` asked for.
@@ -233,7 +251,7 @@ fn target_of(
         return thread.fixed_target(backend, make).ok_or_else(|| unsendable(host, constant));
     }
     let mut target = base.as_bytes().to_vec();
-    let state = backend.url.render(caller.params, &mut target).map_err(|error| match error {
+    let state = backend.url.render(&caller.values, &mut target).map_err(|error| match error {
         TemplateError::DotSegment => Failure::DotSegment,
         error @ TemplateError::Unparsable { .. } => Failure::Url(error.text(&host.to_string())),
     })?;

@@ -74,12 +74,31 @@ pub enum Failure {
     /// The body ended early.
     #[error(transparent)]
     Body(AnswerError),
+    /// Every call of several failed, or some did.
+    #[error("{}", Joined(_0))]
+    Several(Box<[Self]>),
+    /// An operation of `flatmap_filter` lacks what it is to work on: KrakenD panics.
+    #[error("an operation of flatmap_filter lacks arguments")]
+    Flatmap,
     /// The body is larger than what is held in memory.
     #[error("the answer is larger than {bytes_max} bytes")]
     TooLarge {
         /// The bound.
         bytes_max: u64,
     },
+}
+
+/// Failures one per line.
+struct Joined<'a>(&'a [Failure]);
+
+impl fmt::Display for Joined<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, failure) in self.0.iter().enumerate() {
+            let line_end = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_end}{failure}")?;
+        }
+        Ok(())
+    }
 }
 
 /// What can go wrong in one exchange.

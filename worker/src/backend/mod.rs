@@ -15,6 +15,6 @@ pub(crate) mod request;
 
 pub(crate) use answer::Answer;
 pub use answer::{AnswerBody, AnswerError};
-pub(crate) use call::{Caller, Decoding, call};
+pub(crate) use call::{CallValues, Caller, Decoding, call};
 pub(crate) use failure::CallError;
 pub use failure::Failure;

@@ -224,14 +224,24 @@ impl HeaderPlan {
             return;
         }
         match body.size_hint().exact() {
-            Some(bytes) if self.length == Passes::Yes || is_held(body) => {
+            Some(bytes) if is_held(body) || self.tells_length(head, body) => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
             },
             Some(_) | None => {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-                self.announce_trailers(head, headers);
+                // A copy has none.
+                if !matches!(body, RequestBody::Copied(_)) {
+                    self.announce_trailers(head, headers);
+                }
             },
         }
+    }
+
+    /// `Content-Length` passes, and the client sent one if this is a copy of its body.
+    fn tells_length(&self, head: &Head, body: &RequestBody) -> bool {
+        let is_copy = matches!(body, RequestBody::Copied(_));
+        self.length == Passes::Yes
+            && (!is_copy || head.field("content-length").is_some_and(|length| length != b"0"))
     }
 
     /// Trailers pass as fields do; hyper sends those that `Trailer` names.

@@ -86,6 +86,12 @@ impl Decoder {
         matches!(self.encoding, Encoding::String)
     }
 
+    /// Whether nothing is decoded, and so no status is a failure.
+    #[must_use]
+    pub const fn is_no_op(&self) -> bool {
+        matches!(self.encoding, Encoding::NoOp)
+    }
+
     /// Compiles `encoding`, `is_collection`, `target`, `allow`, `deny`, `mapping`, `group`.
     ///
     /// # Errors

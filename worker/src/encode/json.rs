@@ -41,6 +41,13 @@ pub(super) fn collection(data: &Data) -> Bytes {
     Bytes::from(writer.out)
 }
 
+/// One value.
+pub(super) fn value(document: &Document, value: Value) -> Vec<u8> {
+    let mut writer = Writer::new(0);
+    writer.value(document, value);
+    writer.out
+}
+
 struct Writer {
     out: Vec<u8>,
 }

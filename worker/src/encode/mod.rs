@@ -6,6 +6,7 @@
 mod error_details;
 mod escape;
 mod go_number;
+mod go_text;
 mod json;
 mod negotiate;
 mod static_json;
@@ -19,6 +20,7 @@ use crate::decode::Data;
 
 pub use error_details::error_details;
 pub(crate) use escape::plain as json_string;
+pub(crate) use go_text::go_text;
 pub use static_json::{Integers, static_json};
 
 /// An endpoint's `output_encoding`.

@@ -6,7 +6,7 @@ use http::Method;
 use super::compile::Compiler;
 use super::host::{Host, HostError, HostId};
 use super::settings;
-use super::template::Template;
+use super::template::{AnswerSlots, Template};
 use crate::backend::exchange::Reuse;
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
@@ -73,6 +73,7 @@ pub(super) fn compile(
     compiler: &mut Compiler<'_>,
     endpoint: &EndpointConfig,
     backend: &BackendConfig,
+    answers: &mut AnswerSlots,
 ) -> BackendPlan {
     let targets = backend.host.iter().enumerate();
     let targets = targets.map(|(index, text)| target(compiler, backend, index, text)).collect();
@@ -86,7 +87,7 @@ pub(super) fn compile(
         place: compiler.backends - 1,
         method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
             .unwrap_or_default(),
-        url: Template::compile(&backend.url_pattern, &endpoint.route),
+        url: Template::compile(&backend.url_pattern, &endpoint.route, answers),
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
         targets,
         headers: HeaderPlan::compile(filters.0, filters.1, compression, reuse),

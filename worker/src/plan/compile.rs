@@ -49,12 +49,18 @@ pub(super) struct Compiler<'a> {
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
+    refusals: Vec<Notice>,
 }
 
 impl Compiler<'_> {
     /// Says something about what stands at a place.
     pub(super) fn tell(&mut self, at: &JsonPointer, text: impl Into<String>) {
         self.notices.push(self.service.source.notice(at, text));
+    }
+
+    /// Says why this cannot be served at all: what KrakenD panics of at its start.
+    pub(super) fn refuse(&mut self, at: &JsonPointer, text: impl Into<String>) {
+        self.refusals.push(self.service.source.notice(at, text));
     }
 }
 
@@ -73,6 +79,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         lines: LinesTable::new(miss::version_value(&flags, version)),
         backends: 0,
         notices: Vec::new(),
+        refusals: Vec::new(),
     };
     let failures = FailureLines::compile(&mut compiler.lines);
     let verdict = judged(&mut compiler)?;
@@ -87,6 +94,9 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
             endpoint::compile(&mut compiler, config, closed)
         })
         .collect();
+    if !compiler.refusals.is_empty() {
+        return Err(refused(compiler.refusals));
+    }
     Ok(Plan {
         listeners: vec![listener(config, &options.options)],
         policy: policy(config),

@@ -6,9 +6,8 @@ use baton_shared::config::model::{EndpointConfig, Wait};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::backend::{self, BackendPlan};
 use super::compile::Compiler;
-use crate::decode::Decoder;
+use super::pipe::{self, Pipe};
 use crate::encode::OutputEncoding;
 use crate::respond::lines::{Completed, LinesId};
 
@@ -55,25 +54,6 @@ pub(crate) enum StreamDeadline {
     Other(Option<Instant>),
 }
 
-/// The shape of an endpoint.
-#[derive(Debug)]
-pub enum Pipe {
-    /// Both directions stream; nothing is decoded.
-    NoOp(BackendPlan),
-    /// One answer, decoded.
-    Single {
-        /// Whom to call.
-        backend: BackendPlan,
-        /// From its body to data.
-        decoder: Decoder,
-        /// From data to the client's body.
-        output: OutputEncoding,
-    },
-    /// What the file asks for is not built, and anything else would mislead or leave something unguarded:
-    /// 501. The reasons were told at start.
-    NotBuilt,
-}
-
 impl StreamBound {
     pub(crate) fn deadline(self, begun: Instant) -> StreamDeadline {
         match self {
@@ -110,47 +90,15 @@ pub(super) fn compile(
     config: &EndpointConfig,
     closed: bool,
 ) -> Endpoint {
-    let pipe = if closed { Pipe::NotBuilt } else { pipe(compiler, config) };
-    let lines = match &pipe {
-        Pipe::Single { output, .. } => data_lines(compiler, config, *output),
-        Pipe::NoOp(_) | Pipe::NotBuilt => SmallVec::new(),
-    };
+    let pipe = if closed { Pipe::NotBuilt } else { pipe::compile(compiler, config) };
+    let output = pipe.output();
+    let lines = output.map(|output| data_lines(compiler, config, output)).unwrap_or_default();
     Endpoint {
         tag: format!("ENDPOINT: {}", config.route).into(),
         timeout: timeout(config),
         stream: StreamBound::of(config),
         pipe,
         lines,
-    }
-}
-
-fn pipe(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Pipe {
-    let [only] = &*config.backend else {
-        compiler.tell(&config.at.key("backend"), "several backends are not built yet: 501");
-        return Pipe::NotBuilt;
-    };
-    if only.sd == "dns" {
-        compiler.tell(&only.at.key("sd"), "`dns` is not built: this endpoint answers 501");
-        return Pipe::NotBuilt;
-    }
-    if config.concurrent_calls > 1 {
-        compiler.tell(&config.at.key("concurrent_calls"), "is not built: one call is made");
-    }
-    let backend = backend::compile(compiler, config, only);
-    if config.output_encoding == "no-op" {
-        return Pipe::NoOp(backend);
-    }
-    match (Decoder::compile(only), OutputEncoding::compile(config)) {
-        (Ok(decoder), Ok(output)) => Pipe::Single { backend, decoder, output },
-        (decoder, output) => {
-            if let Err(error) = decoder {
-                compiler.tell(&only.at, error.to_string());
-            }
-            if let Err(error) = output {
-                compiler.tell(&config.at.key("output_encoding"), error.to_string());
-            }
-            Pipe::NotBuilt
-        },
     }
 }
 

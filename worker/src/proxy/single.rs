@@ -1,4 +1,4 @@
-//! An endpoint with one backend whose answer is decoded.
+//! One call of a backend whose answer is decoded.
 //!
 //! KrakenD: only 200 and 201 are answers; every other status, redirects followed, is a failure. What becomes of
 //! it is the backend's `backend/http`: by default a 500; with `return_error_code` the client gets the status; with
@@ -13,12 +13,12 @@ use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::Part;
+use super::body::CallBody;
+use super::{Asked, Part};
 use crate::backend::{Answer, AnswerBody, AnswerError, Decoding, Failure, call};
 use crate::decode::{Data, Decoder};
 use crate::encode::error_details;
-use crate::message::RequestBody;
-use crate::plan::{BackendPlan, OnError, ThreadState};
+use crate::plan::{BackendPlan, CallPlan, OnError, ThreadState};
 use crate::respond::lines::Completed;
 
 /// What is held of one answer in memory.
@@ -27,19 +27,30 @@ const ANSWER_BYTES_MAX: u64 = 1 << 30;
 const RESERVE_BYTES_MAX: u64 = 1 << 20;
 
 /// Calls the backend and decodes its answer.
-pub(crate) async fn run(
+pub(super) async fn run(
     thread: &ThreadState,
-    (backend, decoder): (&BackendPlan, &Decoder),
-    asked: &super::Asked<'_>,
-    body: RequestBody,
+    plan: &CallPlan,
+    asked: &Asked<'_>,
+    body: CallBody,
     deadline: Instant,
 ) -> Result<Part, Failure> {
+    let CallPlan { backend, decoder, .. } = plan;
+    let body = body.send(&backend.method);
     let answer = call(thread, backend, &asked.caller(Decoding::Gunzip), body, deadline).await?;
+    if decoder.is_no_op() {
+        return Ok(pass_over(answer).await);
+    }
     if !matches!(answer.status, StatusCode::OK | StatusCode::CREATED) {
         return failed(thread, backend, answer).await;
     }
     let data = decode(decoder, answer.body).await?;
     Ok(Part { data, completed: Completed::True })
+}
+
+/// `encoding: no-op` where there is data: whatever the answer is, it contributes nothing.
+async fn pass_over(mut answer: Answer) -> Part {
+    poll_fn(|context| Poll::Ready(answer.body.take_if_here(context))).await;
+    Part { data: Data::empty(), completed: Completed::True }
 }
 
 /// KrakenD's JSON decoders stop at the end of their value: a gzip that is wrong behind it goes unseen.

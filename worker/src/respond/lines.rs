@@ -59,6 +59,12 @@ impl LinesTable {
         self.place(text)
     }
 
+    /// `X-Krakend` alone.
+    pub(crate) fn version(&mut self) -> LinesId {
+        let text = format!("X-Krakend: {}\r\n", self.version);
+        self.place(text)
+    }
+
     fn place(&mut self, text: String) -> LinesId {
         let text = text.into_boxed_str();
         if let Some(found) = self.places.get(&text) {

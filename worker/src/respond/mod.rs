@@ -26,6 +26,8 @@ pub(crate) struct FailureLines {
     pub(crate) plain: LinesId,
     /// With a text.
     pub(crate) text: LinesId,
+    /// Where KrakenD panics: it does not come to say whether the answer is complete.
+    pub(crate) broken: LinesId,
 }
 
 impl FailureLines {
@@ -33,6 +35,7 @@ impl FailureLines {
         Self {
             plain: table.answer(Completed::False, None, None),
             text: table.answer(Completed::False, Some(TEXT), None),
+            broken: table.version(),
         }
     }
 }
@@ -57,6 +60,11 @@ pub(crate) fn data(
     response
 }
 
+/// An endpoint that KrakenD cannot build.
+pub(crate) fn empty() -> Response {
+    Response::new(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
+}
+
 /// A refusal before any backend was called.
 pub(crate) fn refused(refusal: Refusal) -> Response {
     let status = match refusal {
@@ -71,7 +79,15 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
     let mut response = Response::new(status(&failure), Bytes::new());
     response.lines = thread.lines.of(plan.failures.plain);
     match (plan.tell_errors, failure) {
+        (_, Failure::Flatmap) => response.lines = thread.lines.of(plan.failures.broken),
         (TellErrors::No, _) => {},
+        (TellErrors::Yes, failure @ Failure::Several(_)) => {
+            // It may hold what backends said, and Go looks what that is.
+            let text = failure.to_string();
+            let content_type = HeaderValue::from_static(sniff::content_type(text.as_bytes()));
+            response.headers.insert(CONTENT_TYPE, content_type);
+            response.body = ResponseBody::Full(Bytes::from(text));
+        },
         (TellErrors::Yes, Failure::Passed { body, content_type, .. }) => {
             response.headers.insert(CONTENT_TYPE, content_type);
             response.body = ResponseBody::Full(body);
@@ -98,6 +114,8 @@ const fn status(failure: &Failure) -> StatusCode {
         | Failure::Status { .. }
         | Failure::Decode(_)
         | Failure::Body(_)
+        | Failure::Several(_)
+        | Failure::Flatmap
         | Failure::TooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

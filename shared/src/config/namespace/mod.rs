@@ -57,7 +57,11 @@ pub const BUILT: &[(Level, &str)] = &[
 ];
 
 /// The keys of `proxy` that Baton does; the others are told of one by one.
-pub const BUILT_PROXY_KEYS: &[(Level, &str)] = &[];
+pub const BUILT_PROXY_KEYS: &[(Level, &str)] = &[
+    (Level::Endpoint, "combiner"),
+    (Level::Endpoint, "sequential"),
+    (Level::Endpoint, "sequential_propagated_params"),
+];
 
 /// Keys of `proxy` that KrakenD reads, and where.
 const PROXY_KEYS: &[(Level, &str)] = &[

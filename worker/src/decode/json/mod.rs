@@ -3,11 +3,13 @@
 //! Only the first value of a body is read. All of it must be well-formed, also what is not kept.
 
 mod build;
+mod inside;
 mod levels;
 mod root;
 mod scan;
 mod skip;
 mod unescape;
 
+pub(crate) use inside::{Child, Inside};
 pub(super) use root::{Found, Root, decode};
 pub(crate) use unescape::pieces;

@@ -4,22 +4,29 @@ use crate::route::params::{self, Params};
 use crate::route::percent;
 
 use super::pieces::{Piece, Pieces, Placeholder, Text};
-use super::{Fault, Kind, Source, Template};
+use super::{AnswerSlots, Fault, Kind, Source, Template};
+
+/// What a placeholder may mean.
+struct Known<'a> {
+    /// Placeholders of the endpoint's path, in order.
+    params: Vec<&'a str>,
+    answers: &'a mut AnswerSlots,
+}
 
 /// Compiles a pattern; `route` is the endpoint's path in gin's form.
-pub(super) fn template(pattern: &str, route: &str) -> Template {
-    let names = params::names(route);
+pub(super) fn template(pattern: &str, route: &str, answers: &mut AnswerSlots) -> Template {
+    let mut known = Known { params: params::names(route), answers };
     let without_fragment = pattern.split_once('#').map_or(pattern, |(before, _)| before);
     let (path, query) = match without_fragment.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (without_fragment, None),
     };
     let shown = cut(pattern).map(|token| token.shown()).collect::<String>().into();
-    Template { kind: compile(path, query, &names), shown }
+    Template { kind: compile(path, query, &mut known), shown }
 }
 
-fn compile(path: &str, query: Option<&str>, names: &[&str]) -> Kind {
-    let (path, encode_path) = match path_pieces(path, names) {
+fn compile(path: &str, query: Option<&str>, known: &mut Known<'_>) -> Kind {
+    let (path, encode_path) = match path_pieces(path, known) {
         Ok(pieces) => pieces,
         Err(fault) => return Kind::Broken(fault),
     };
@@ -29,7 +36,7 @@ fn compile(path: &str, query: Option<&str>, names: &[&str]) -> Kind {
     let query = query.map(|query| {
         let piece = |token: Token<'_>| match token {
             Token::Text(text) => Piece::Text(Text::of_query(text)),
-            Token::Name(name) => Piece::Value(placeholder(name, names, false)),
+            Token::Name(name) => Piece::Value(placeholder(name, known, false)),
         };
         cut(query).map(piece).collect::<Box<[Piece]>>()
     });
@@ -47,7 +54,7 @@ fn compile(path: &str, query: Option<&str>, names: &[&str]) -> Kind {
 }
 
 /// The pieces of the path, and whether its own text makes Go encode it anew.
-fn path_pieces(path: &str, names: &[&str]) -> Result<(Box<[Piece]>, bool), Fault> {
+fn path_pieces(path: &str, known: &mut Known<'_>) -> Result<(Box<[Piece]>, bool), Fault> {
     if path.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(Fault::ControlByte);
     }
@@ -64,7 +71,7 @@ fn path_pieces(path: &str, names: &[&str]) -> Result<(Box<[Piece]>, bool), Fault
                 let before = nth.checked_sub(1).and_then(|before| tokens.get(before));
                 let alone = before.is_none_or(|before| before.ends_with_slash())
                     && tokens.get(nth + 1).is_none_or(Token::begins_with_slash);
-                pieces.push(Piece::Value(placeholder(name, names, !alone)));
+                pieces.push(Piece::Value(placeholder(name, known, !alone)));
             },
         }
     }
@@ -95,24 +102,18 @@ impl Text {
     }
 }
 
-fn placeholder(name: &str, names: &[&str], shares_segment: bool) -> Placeholder {
+fn placeholder(name: &str, known: &mut Known<'_>, shares_segment: bool) -> Placeholder {
     let key = krakend_key(name);
     // Placeholders whose names differ only in the case of the first letter are one; the last wins.
-    let param = names.iter().rposition(|other| krakend_key(other) == key);
-    let source = param.map_or_else(|| other_source(name), Source::Param);
+    let param = known.params.iter().rposition(|other| krakend_key(other) == key);
+    let source = param.map_or_else(|| other_source(name, known.answers), Source::Param);
     Placeholder { source, literal: format!("{{{{.{key}}}}}").into_bytes().into(), shares_segment }
 }
 
-fn other_source(name: &str) -> Source {
-    if let Some(claim) = name.strip_prefix("JWT.") {
-        return Source::Claim(claim.into());
-    }
-    let answer = name.strip_prefix("resp").and_then(|rest| rest.split_once('_'));
-    match answer.map(|(number, field)| (number.parse(), field)) {
-        Some((Ok(backend), field)) if !field.is_empty() => {
-            Source::Answer { backend, field: field.into() }
-        },
-        Some(_) | None => Source::Unknown,
+fn other_source(name: &str, answers: &mut AnswerSlots) -> Source {
+    match name.strip_prefix("JWT.") {
+        Some(claim) => Source::Claim(claim.into()),
+        None => answers.place(name).map_or(Source::Unknown, Source::Answer),
     }
 }
 
@@ -185,10 +186,12 @@ mod tests {
 
     #[track_caller]
     fn sources(pattern: &str, route: &str, expected: &[Source]) {
-        let names = params::names(route);
+        let mut answers = AnswerSlots::default();
+        answers.behind(13);
+        let mut known = Known { params: params::names(route), answers: &mut answers };
         let found: Vec<Source> = cut(pattern)
             .filter_map(|token| match token {
-                Token::Name(name) => Some(placeholder(name, &names, false).source),
+                Token::Name(name) => Some(placeholder(name, &mut known, false).source),
                 Token::Text(_) => None,
             })
             .collect();
@@ -198,9 +201,8 @@ mod tests {
     #[test]
     fn a_placeholder_knows_where_its_value_comes_from() {
         let claim = |name: &str| Source::Claim(name.into());
-        let answer = |backend, field: &str| Source::Answer { backend, field: field.into() };
         sources("/{id}/{JWT.http://c/x.y}", "/a/:id", &[Source::Param(0), claim("http://c/x.y")]);
-        sources("/{resp0_a.b}/{resp12__c}", "/a", &[answer(0, "a.b"), answer(12, "_c")]);
+        sources("/{resp0_a.b}/{resp12__c}", "/a", &[Source::Answer(0), Source::Answer(1)]);
         sources("/{resp0}/{resp_x}/{x}", "/a/:x.json", &[const { Source::Unknown }; 3]);
         // KrakenD names a parameter by its first letter in upper case; of two, the last counts.
         sources("/{a}/{A}", "/:a/:b/:A", &[Source::Param(2), Source::Param(2)]);

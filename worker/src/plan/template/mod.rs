@@ -6,6 +6,7 @@
 //! it is a valid one. Here a value can add no segment, parameter, query or fragment of its own, and a
 //! value is never searched for placeholders again.
 
+mod answers;
 mod compile;
 mod pieces;
 
@@ -17,6 +18,7 @@ use crate::backend::query::QueryState;
 use crate::route::Params;
 use crate::route::percent::{BadEscape, GoQuoted};
 
+pub(crate) use answers::{AnswerSlots, Wanted};
 use pieces::{Piece, Pieces};
 
 /// A compiled `url_pattern`.
@@ -44,13 +46,9 @@ pub enum Source {
     Param(usize),
     /// `{JWT.claim}`: a claim of the validated token.
     Claim(Box<str>),
-    /// `{resp0_field}`: a field of an earlier backend's answer.
-    Answer {
-        /// Which backend of the endpoint.
-        backend: usize,
-        /// The field, possibly a path with dots.
-        field: Box<str>,
-    },
+    /// `{resp0_field}` in a sequential endpoint: a field of an earlier backend's answer, by its place
+    /// among all that the endpoint wants.
+    Answer(usize),
     /// Nothing: it stays literal.
     Unknown,
 }
@@ -65,8 +63,8 @@ pub trait Values {
         None
     }
 
-    /// A field of an earlier answer.
-    fn answer(&self, _backend: usize, _field: &str) -> Option<&[u8]> {
+    /// A field of an earlier answer, by its place.
+    fn answer(&self, _place: usize) -> Option<&[u8]> {
         None
     }
 }
@@ -126,10 +124,31 @@ impl std::error::Error for TemplateError {}
 
 impl Template {
     /// Compiles a pattern as the file has it (`/a/{id}?q={id}`); `route` is the endpoint's path in
-    /// gin's form. A placeholder that is neither in the path nor `JWT.` nor `respN_` stays literal.
+    /// gin's form, `answers` are the fields of earlier answers that the endpoint wants so far. A
+    /// placeholder that is neither in the path nor `JWT.` nor `respN_` of an earlier backend stays literal.
     #[must_use]
-    pub fn compile(pattern: &str, route: &str) -> Self {
-        compile::template(pattern, route)
+    pub(crate) fn compile(pattern: &str, route: &str, answers: &mut AnswerSlots) -> Self {
+        compile::template(pattern, route, answers)
+    }
+
+    /// Whether `values` may be sent at all: a dot segment is refused before any call is made.
+    ///
+    /// # Errors
+    /// [`TemplateError::DotSegment`] only; what KrakenD cannot send fails the call alone.
+    pub(crate) fn check(&self, values: &impl Values) -> Result<(), TemplateError> {
+        match &self.kind {
+            Kind::Pieces { path, encode_path, query } => {
+                let pieces = Pieces { path, query: query.as_deref() };
+                let outcome = pieces
+                    .check(values)
+                    .and_then(|()| pieces.write_path(values, *encode_path, &mut Vec::new()));
+                match outcome {
+                    Err(TemplateError::DotSegment) => Err(TemplateError::DotSegment),
+                    Ok(()) | Err(TemplateError::Unparsable { .. }) => Ok(()),
+                }
+            },
+            Kind::Constant { .. } | Kind::Broken(_) => Ok(()),
+        }
     }
 
     /// The pattern in KrakenD's form: `/a/{{.Id}}`.
@@ -145,6 +164,17 @@ impl Template {
             Kind::Constant { target, query } => Some((target, *query)),
             Kind::Pieces { .. } | Kind::Broken(_) => None,
         }
+    }
+
+    /// The fields of earlier answers that it holds, by place, each once.
+    #[must_use]
+    pub(crate) fn answers(&self) -> Box<[usize]> {
+        let Kind::Pieces { path, query, .. } = &self.kind else { return Box::default() };
+        let pieces = path.iter().chain(query.iter().flatten());
+        let mut places: Vec<usize> = pieces.filter_map(Piece::answer).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into()
     }
 
     /// Writes path and query behind what `target` holds already.

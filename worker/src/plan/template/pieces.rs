@@ -137,6 +137,14 @@ impl Piece {
         Self::Text(Text { raw: mark, valid: Box::default(), encoded: Box::default() })
     }
 
+    /// The place of the field of an earlier answer that it is.
+    pub(super) const fn answer(&self) -> Option<usize> {
+        match self {
+            Self::Value(Placeholder { source: Source::Answer(place), .. }) => Some(*place),
+            Self::Value(_) | Self::Text(_) => None,
+        }
+    }
+
     fn value<'v>(&self, values: &'v impl Values) -> Option<&'v [u8]> {
         let Self::Value(placeholder) = self else {
             return None;
@@ -144,7 +152,7 @@ impl Piece {
         match &placeholder.source {
             Source::Param(index) => values.param(*index),
             Source::Claim(name) => values.claim(name),
-            Source::Answer { backend, field } => values.answer(*backend, field),
+            Source::Answer(place) => values.answer(*place),
             Source::Unknown => None,
         }
     }
@@ -168,7 +176,7 @@ impl Placeholder {
     /// Answers come from the owner's own backends: they may bring segments.
     const fn slash(&self) -> Slash {
         match self.source {
-            Source::Answer { .. } => Slash::Stays,
+            Source::Answer(_) => Slash::Stays,
             Source::Param(_) | Source::Claim(_) | Source::Unknown => Slash::Encoded,
         }
     }

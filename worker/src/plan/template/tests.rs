@@ -1,7 +1,7 @@
 //! What backends of the real KrakenD saw, as data; where a value is kept from doing harm, what they
 //! see instead.
 
-use super::{QueryState, Template, TemplateError, Values};
+use super::{AnswerSlots, QueryState, Template, TemplateError, Values};
 
 /// The values of the path, of claims and of answers, by name.
 #[derive(Clone, Copy, Default)]
@@ -26,9 +26,16 @@ impl Values for Given<'_> {
         self.named(name)
     }
 
-    fn answer(&self, backend: usize, field: &str) -> Option<&[u8]> {
-        self.named(&format!("{backend}_{field}"))
+    fn answer(&self, place: usize) -> Option<&[u8]> {
+        self.named(&place.to_string())
     }
+}
+
+/// For the third backend of an endpoint.
+fn compile(pattern: &str, route: &str) -> Template {
+    let mut answers = AnswerSlots::default();
+    answers.behind(2);
+    Template::compile(pattern, route, &mut answers)
 }
 
 fn rendered(template: &Template, given: Given<'_>) -> String {
@@ -42,7 +49,7 @@ fn rendered(template: &Template, given: Given<'_>) -> String {
 /// `/x/:a` with this value of `a`.
 #[track_caller]
 fn value(pattern: &str, value: impl AsRef<[u8]>, expected: &str) {
-    let template = Template::compile(pattern, "/x/:a");
+    let template = compile(pattern, "/x/:a");
     let value = value.as_ref();
     let shown = String::from_utf8_lossy(value);
     let given = Given { params: &[value], ..Given::default() };
@@ -132,23 +139,35 @@ fn a_path_stays_as_it_is_or_is_encoded_as_a_whole() {
 
 #[test]
 fn a_value_is_never_searched_for_placeholders() {
-    let template = Template::compile("/{b}/{a}", "/:a/:b");
+    let template = compile("/{b}/{a}", "/:a/:b");
     let given = Given { params: &[b"{{.B}}", b"{{.A}}"], ..Given::default() };
     assert_eq!(rendered(&template, given), "/%7B%7B.A%7D%7D/%7B%7B.B%7D%7D");
 }
 
 #[test]
 fn claims_and_answers_are_values_too_and_only_answers_may_bring_segments() {
-    let named = [("sub", "a/b"), ("0_id", "a/b ?#%"), ("0_up", "x/../y")];
-    let given = Given { named: &named, ..Given::default() };
-    let check = |pattern: &str, expected: &str| {
-        assert_eq!(rendered(&Template::compile(pattern, "/x"), given), expected, "{pattern}");
+    let check = |pattern: &str, named: &[(&str, &str)], expected: &str| {
+        let given = Given { named, ..Given::default() };
+        assert_eq!(rendered(&compile(pattern, "/x"), given), expected, "{pattern}");
     };
-    check("/x/{JWT.sub}/7", "/x/a%2Fb/7");
-    check("/x/{resp0_id}/7", "/x/a/b%20%3F%23%25/7");
-    check("/x/{resp0_up}", DOTS);
-    check("/x/{JWT.zz}/1", "/x/%7B%7B.JWT.zz%7D%7D/1");
-    check("/n/{resp1_id}?q={resp9_x}", "/n/%7B%7B.Resp1_id%7D%7D?q={{.Resp9_x}}");
+    check("/x/{JWT.sub}/7", &[("sub", "a/b")], "/x/a%2Fb/7");
+    check("/x/{resp0_id}/7", &[("0", "a/b ?#%")], "/x/a/b%20%3F%23%25/7");
+    check("/x/{resp1_up}", &[("0", "x/../y")], DOTS);
+    check("/x/{JWT.zz}/1", &[], "/x/%7B%7B.JWT.zz%7D%7D/1");
+    check("/n/{resp1_id}?q={resp9_x}", &[], "/n/%7B%7B.Resp1_id%7D%7D?q={{.Resp9_x}}");
+}
+
+#[test]
+fn a_dot_segment_is_known_before_any_call_and_other_faults_are_the_calls_own() {
+    let check = |pattern: &str, value: &[u8]| {
+        compile(pattern, "/:a").check(&Given { params: &[value], ..Given::default() })
+    };
+    assert_eq!(check("/b/{a}", b".."), Err(TemplateError::DotSegment));
+    assert_eq!(check("/.{a}/x", b"."), Err(TemplateError::DotSegment));
+    assert_eq!(check("/b?q={a}", b"x/../y"), Err(TemplateError::DotSegment));
+    for (pattern, value) in [("/b/{a}", b"x"), ("/b/{a}", b"\n"), ("/b", b"."), ("/a%zz", b".")] {
+        assert_eq!(check(pattern, value), Ok(()), "{pattern}");
+    }
 }
 
 #[test]
@@ -164,7 +183,7 @@ fn a_pattern_without_values_is_a_constant() {
         ("/b?q=a b\u{e9}<>\"", "/b?q=a%20b%C3%A9%3C%3E\"", QueryState::Present),
         ("/b/{x}", "/b/%7B%7B.X%7D%7D", QueryState::Absent),
     ] {
-        let template = Template::compile(pattern, "/a/:x.json");
+        let template = compile(pattern, "/a/:x.json");
         let (target, query) = template.constant().unwrap();
         assert_eq!((std::str::from_utf8(target).unwrap(), query), (expected, state), "{pattern}");
     }
@@ -186,7 +205,7 @@ fn a_pattern_that_go_cannot_parse_fails_each_call() {
 fn the_state_of_the_query_follows_what_was_written() {
     let state = |pattern: &str, value: &[u8]| {
         let given = Given { params: &[value], ..Given::default() };
-        Template::compile(pattern, "/:a").render(&given, &mut Vec::new()).unwrap()
+        compile(pattern, "/:a").render(&given, &mut Vec::new()).unwrap()
     };
     assert_eq!(state("/{a}", b"x"), QueryState::Absent);
     assert_eq!(state("/b?{a}", b""), QueryState::Empty);
@@ -195,13 +214,13 @@ fn the_state_of_the_query_follows_what_was_written() {
 
 #[test]
 fn patterns_are_shown_as_krakend_shows_them() {
-    let template = Template::compile("/a/{id}?q={JWT.sub}#f{id}", "/:id");
+    let template = compile("/a/{id}?q={JWT.sub}#f{id}", "/:id");
     assert_eq!(template.shown(), "/a/{{.Id}}?q={{.JWT.sub}}#f{{.Id}}");
 }
 
 #[test]
 fn no_bytes_break_out_of_their_place() {
-    let template = Template::compile("/a/{a}/b?c={a}&d", "/:a");
+    let template = compile("/a/{a}/b?c={a}&d", "/:a");
     for first in 0..=255u8 {
         for second in *b".%/?#& \\\xC3" {
             let value = [first, second];

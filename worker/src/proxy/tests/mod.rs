@@ -3,4 +3,5 @@
 mod data;
 mod exchange;
 mod redirects;
+mod several;
 mod uploads;

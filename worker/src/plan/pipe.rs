@@ -1,0 +1,270 @@
+//! The shape of an endpoint: which backends it calls, in which order, and what becomes of their answers.
+
+use std::time::Duration;
+
+use baton_shared::config::model::{BackendConfig, EndpointConfig, GoDuration};
+use baton_shared::config::node::{Node, Value};
+
+use super::backend::{self, BackendPlan};
+use super::compile::Compiler;
+use super::settings;
+use super::template::{AnswerSlots, Wanted};
+use crate::decode::Decoder;
+use crate::encode::OutputEncoding;
+
+/// What answers an endpoint.
+#[derive(Debug)]
+pub enum Pipe {
+    /// Both directions stream; nothing is decoded.
+    NoOp(Box<NoOpPlan>),
+    /// Answers are decoded, put together, shaped and encoded.
+    Data(Box<DataPlan>),
+    /// Nobody is called whose answer counts: KrakenD cannot build such an endpoint and answers 500.
+    Empty,
+    /// What the file asks for is not built, and anything else would mislead or leave something unguarded:
+    /// 501. The reasons were told at start.
+    NotBuilt,
+}
+
+/// An endpoint that streams.
+#[derive(Debug)]
+pub struct NoOpPlan {
+    pub(crate) backend: BackendPlan,
+}
+
+/// An endpoint with data.
+#[derive(Debug)]
+pub struct DataPlan {
+    /// Who is called.
+    pub(crate) calls: Calls,
+    /// How long the calls may take.
+    pub(crate) budget: Duration,
+    /// What becomes of the client's body.
+    pub(crate) body: BodyUse,
+    /// From data to the client's body.
+    pub(crate) output: OutputEncoding,
+}
+
+/// Backends and how they are called; of several, each has its own.
+#[derive(Debug)]
+pub(crate) enum Calls {
+    /// One.
+    One(Box<CallPlan>),
+    /// All at once; what they say is merged as it arrives.
+    Parallel(Box<[CallPlan]>),
+    /// One after the other.
+    Sequential(SequentialPlan),
+}
+
+/// A backend and what becomes of its answer.
+#[derive(Debug)]
+pub(crate) struct CallPlan {
+    pub(crate) backend: BackendPlan,
+    pub(crate) decoder: Decoder,
+    /// `concurrent_calls`, where it is more than one.
+    pub(crate) concurrent: Option<ConcurrentPlan>,
+}
+
+/// The same call, several times at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConcurrentPlan {
+    pub(crate) calls: usize,
+    /// How long they may take.
+    pub(crate) budget: Duration,
+}
+
+/// `proxy.sequential`.
+#[derive(Debug)]
+pub(crate) struct SequentialPlan {
+    /// In file order.
+    pub(crate) steps: Box<[StepPlan]>,
+    /// Fields of answers that later steps want.
+    pub(crate) wanted: Box<[Wanted]>,
+}
+
+/// One call of a sequential endpoint.
+#[derive(Debug)]
+pub(crate) struct StepPlan {
+    pub(crate) call: CallPlan,
+    /// What it wants of earlier answers, by place.
+    pub(crate) wants: Box<[usize]>,
+}
+
+/// What becomes of the client's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyUse {
+    /// It streams to the only backend.
+    Stream,
+    /// It is held, and each call gets a copy.
+    Copy,
+}
+
+/// KrakenD's shares of the timeout: several backends may take this much of it, in percent,
+const MERGE_PERCENT: i64 = 85;
+/// and concurrent calls this much.
+const CONCURRENT_PERCENT: i64 = 75;
+/// More calls at once than this are a mistake.
+const CONCURRENT_MAX: i64 = 100;
+
+impl Pipe {
+    /// From data to the client's body, where there is data.
+    pub(super) fn output(&self) -> Option<OutputEncoding> {
+        match self {
+            Self::Data(plan) => Some(plan.output),
+            Self::NoOp(_) | Self::Empty | Self::NotBuilt => None,
+        }
+    }
+}
+
+impl Calls {
+    /// Every backend, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &CallPlan> {
+        let (some, steps): (&[CallPlan], &[StepPlan]) = match self {
+            Self::One(call) => (std::slice::from_ref(&**call), &[]),
+            Self::Parallel(calls) => (calls, &[]),
+            Self::Sequential(plan) => (&[], &plan.steps),
+        };
+        some.iter().chain(steps.iter().map(|step| &step.call))
+    }
+}
+
+/// Compiles the backends of an endpoint and all that stands in its `proxy`.
+pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Pipe {
+    // Told one by one; the endpoint answers 501 if anything is missing.
+    let mut complete = true;
+    for backend in config.backend.iter().filter(|backend| backend.sd == "dns") {
+        compiler.tell(&backend.at.key("sd"), "`dns` is not built: this endpoint answers 501");
+        complete = false;
+    }
+    let backends: Vec<&BackendConfig> = config.backend.iter().collect();
+    if config.output_encoding == "no-op" {
+        return match (complete, &*backends) {
+            (false, _) => Pipe::NotBuilt,
+            (true, [only]) => {
+                let answers = &mut AnswerSlots::default();
+                let backend = backend::compile(compiler, config, only, answers);
+                Pipe::NoOp(Box::new(NoOpPlan { backend }))
+            },
+            (true, _) => Pipe::Empty,
+        };
+    }
+    let calls = calls(compiler, config, &backends);
+    let output = OutputEncoding::compile(config);
+    if let Err(error) = &output {
+        compiler.tell(&config.at.key("output_encoding"), error.to_string());
+    }
+    let (Some(calls), Ok(output), true) = (calls, output, complete) else {
+        return Pipe::NotBuilt;
+    };
+    let budget = match &calls {
+        Calls::One(_) => share(config.timeout, 100),
+        Calls::Parallel(_) | Calls::Sequential(_) => share(config.timeout, MERGE_PERCENT),
+    };
+    let is_one_call = matches!(&calls, Calls::One(call) if call.concurrent.is_none());
+    let body = if is_one_call { BodyUse::Stream } else { BodyUse::Copy };
+    Pipe::Data(Box::new(DataPlan { calls, budget, body, output }))
+}
+
+/// The calls to `backends`, of which there is at least one; `None` if something is not built.
+fn calls(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    backends: &[&BackendConfig],
+) -> Option<Calls> {
+    if backends.len() > 1 {
+        check_strings(compiler, config);
+        if asks_for_sequence(config) {
+            return sequence(compiler, config, backends).map(Calls::Sequential);
+        }
+    }
+    let mut calls: Vec<CallPlan> = Vec::with_capacity(backends.len());
+    for backend in backends {
+        calls.extend(call(compiler, config, backend, &mut AnswerSlots::default()));
+    }
+    if calls.len() < backends.len() {
+        return None;
+    }
+    match calls.len() {
+        1 => calls.pop().map(|only| Calls::One(Box::new(only))),
+        _ => Some(Calls::Parallel(calls.into())),
+    }
+}
+
+fn sequence(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    backends: &[&BackendConfig],
+) -> Option<SequentialPlan> {
+    let mut slots = AnswerSlots::default();
+    let mut steps = Vec::with_capacity(backends.len());
+    for (index, backend) in backends.iter().enumerate() {
+        slots.behind(index);
+        if let Some(call) = call(compiler, config, backend, &mut slots) {
+            let wants = call.backend.url.answers();
+            steps.push(StepPlan { call, wants });
+        }
+    }
+    (steps.len() == backends.len())
+        .then(|| SequentialPlan { steps: steps.into(), wanted: slots.into_wanted() })
+}
+
+fn call(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    backend: &BackendConfig,
+    answers: &mut AnswerSlots,
+) -> Option<CallPlan> {
+    let plan = backend::compile(compiler, config, backend, answers);
+    match Decoder::compile(backend) {
+        Ok(decoder) => {
+            let concurrent = concurrent(compiler, config);
+            Some(CallPlan { backend: plan, decoder, concurrent })
+        },
+        Err(error) => {
+            compiler.tell(&backend.at, error.to_string());
+            None
+        },
+    }
+}
+
+fn concurrent(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Option<ConcurrentPlan> {
+    let asked = config.concurrent_calls;
+    if asked > CONCURRENT_MAX {
+        let text = format!("{asked} calls at once: {CONCURRENT_MAX} are made");
+        compiler.tell(&config.at.key("concurrent_calls"), text);
+    }
+    let calls = usize::try_from(asked.min(CONCURRENT_MAX)).ok().filter(|calls| *calls > 1)?;
+    Some(ConcurrentPlan { calls, budget: share(config.timeout, CONCURRENT_PERCENT) })
+}
+
+/// So many percent of a timeout; one that is negative is over at once.
+fn share(timeout: GoDuration, percent: i64) -> Duration {
+    let nanos = i128::from(timeout.0) * i128::from(percent) / 100;
+    u64::try_from(nanos).map_or(Duration::ZERO, Duration::from_nanos)
+}
+
+/// A setting of `proxy`.
+fn setting<'a>(config: &'a EndpointConfig, key: &str) -> Option<&'a Node> {
+    settings::member(&config.extra_config.namespaces.get("proxy")?.settings, key)
+}
+
+/// KrakenD reads these as strings whatever they are. There is one combiner, whatever its name, and the
+/// propagated parameters are for scripts: a `url_pattern` names what it wants itself.
+fn check_strings(compiler: &mut Compiler<'_>, config: &EndpointConfig) {
+    let Some(proxy) = config.extra_config.namespaces.get("proxy") else { return };
+    let is_string = |node: &Node| matches!(node.value, Value::String(_));
+    if setting(config, "combiner").is_some_and(|node| !is_string(node)) {
+        compiler
+            .refuse(&proxy.at.key("combiner"), "`combiner` must be a string, such as \"default\"");
+    }
+    let key = "sequential_propagated_params";
+    let Some(Node { value: Value::Array(items), .. }) = setting(config, key) else { return };
+    for (index, _) in items.iter().enumerate().filter(|(_, item)| !is_string(item)) {
+        let text = format!("`{key}` holds strings, such as \"resp0_id\"");
+        compiler.refuse(&proxy.at.key(key).index(index), text);
+    }
+}
+
+fn asks_for_sequence(config: &EndpointConfig) -> bool {
+    matches!(setting(config, "sequential"), Some(Node { value: Value::Bool(true), .. }))
+}

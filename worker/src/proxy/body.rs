@@ -1,0 +1,84 @@
+//! The client's body for the calls of an endpoint.
+//!
+//! One call gets the stream itself. For several the body is held, and each gets a copy.
+//! KrakenD: calls that only read share one reader, which one of them gets at random; here each has a copy.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use http::Method;
+use http_body::Body as _;
+use tokio::time::{Instant, timeout_at};
+
+use crate::backend::Failure;
+use crate::message::{RequestBody, UploadError};
+use crate::plan::BodyUse;
+
+/// The largest request body that is held in memory.
+const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// The client's body, for one call or for several.
+#[derive(Debug)]
+pub(super) enum CallBody {
+    /// It streams.
+    Stream(RequestBody),
+    /// It is held.
+    Copy(Bytes),
+}
+
+impl CallBody {
+    /// Holds the body where that is asked for, at most until `deadline`.
+    pub(super) async fn new(
+        body: RequestBody,
+        body_use: BodyUse,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
+        match body_use {
+            BodyUse::Stream => Ok(Self::Stream(body)),
+            BodyUse::Copy if body.is_end_stream() => Ok(Self::Copy(Bytes::new())),
+            BodyUse::Copy => {
+                let held = Box::pin(timeout_at(deadline, hold(body)));
+                held.await.map_or(Err(Failure::Late), |held| held.map(Self::Copy))
+            },
+        }
+    }
+
+    /// One more copy; a stream is handed over to the first who asks.
+    pub(super) fn copy(&mut self) -> Self {
+        match self {
+            Self::Stream(body) => Self::Stream(std::mem::take(body)),
+            Self::Copy(bytes) => Self::Copy(bytes.clone()),
+        }
+    }
+
+    /// What is sent. Go looks into the body of a method that usually has none, and so finds that it is empty;
+    /// for others it announces one.
+    pub(super) fn send(self, method: &Method) -> RequestBody {
+        match self {
+            Self::Stream(body) => body,
+            Self::Copy(bytes) if bytes.is_empty() && usually_lacks_body(method) => {
+                RequestBody::Empty
+            },
+            Self::Copy(bytes) => RequestBody::Copied(bytes),
+        }
+    }
+}
+
+fn usually_lacks_body(method: &Method) -> bool {
+    matches!(method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS" | "PROPFIND" | "SEARCH")
+}
+
+/// A whole request body in memory, within the bound of what is held there.
+pub(crate) async fn hold(body: RequestBody) -> Result<Bytes, Failure> {
+    let mut body = body;
+    let mut whole = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.map_err(Failure::Upload)?.into_data() else { continue };
+        if whole.len() + data.len() > HELD_BYTES_MAX {
+            return Err(Failure::Upload(UploadError::TooLarge));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}

@@ -1,0 +1,88 @@
+//! An endpoint with data: its calls, then what is done to what came of them, then the answer.
+
+use std::fmt::Write as _;
+
+use baton_shared::log;
+use tokio::time::Instant;
+
+use super::body::CallBody;
+use super::{Asked, Outcome, Part, concurrent, parallel, sequential};
+use crate::backend::Failure;
+use crate::encode;
+use crate::message::{RequestBody, Response};
+use crate::plan::{Calls, DataPlan, Endpoint, ThreadState};
+use crate::respond;
+use crate::respond::lines::Completed;
+
+/// Makes the calls and answers.
+pub(super) async fn run(
+    thread: &ThreadState,
+    endpoint: &Endpoint,
+    plan: &DataPlan,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    begun: Instant,
+) -> Result<Response, Failure> {
+    let deadline = begun + plan.budget;
+    let outcome = match &plan.calls {
+        Calls::One(call) => {
+            let body = CallBody::new(body, plan.body, deadline).await?;
+            concurrent::run(thread, call, asked, body, deadline).await
+        },
+        // In a box: the way of a single backend stays small.
+        calls => Box::pin(several(thread, plan, calls, asked, body, deadline)).await?,
+    };
+    let part = match outcome {
+        Outcome::Data(part) => part,
+        Outcome::Partial(part, failure) => {
+            tell(endpoint, &failure);
+            part
+        },
+        Outcome::Failed(failure) => return Err(failure),
+    };
+    let rendered = encode::render(plan.output, &part.data, asked.head.field("accept"));
+    Ok(respond::data(thread, endpoint, rendered, completed(&part)))
+}
+
+/// The calls to several backends.
+async fn several(
+    thread: &ThreadState,
+    plan: &DataPlan,
+    calls: &Calls,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    deadline: Instant,
+) -> Result<Outcome, Failure> {
+    // What must not be sent to one backend is not half sent to others.
+    let values = asked.values();
+    if calls.all().any(|call| call.backend.url.check(&values).is_err()) {
+        return Err(Failure::DotSegment);
+    }
+    let body = CallBody::new(body, plan.body, deadline).await?;
+    Ok(match calls {
+        Calls::One(call) => concurrent::run(thread, call, asked, body, deadline).await,
+        Calls::Parallel(calls) => parallel::run(thread, calls, asked, body, deadline).await,
+        Calls::Sequential(plan) => sequential::run(thread, plan, asked, body, deadline).await,
+    })
+}
+
+/// KrakenD: what is empty is not complete.
+fn completed(part: &Part) -> Completed {
+    match part.completed {
+        Completed::True if !part.data.is_null() && !part.data.is_empty_object() => Completed::True,
+        Completed::True | Completed::False => Completed::False,
+    }
+}
+
+/// Logs a failure as KrakenD does: those of several calls have numbers.
+pub(crate) fn tell(endpoint: &Endpoint, failure: &Failure) {
+    let Failure::Several(failures) = failure else {
+        log::error(&endpoint.tag, failure.to_string());
+        return;
+    };
+    for (index, failure) in failures.iter().enumerate() {
+        let mut text = String::new();
+        let _infallible = write!(text, "Error #{index}: {failure}");
+        log::error(&endpoint.tag, text);
+    }
+}
