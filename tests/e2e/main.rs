@@ -1,7 +1,7 @@
 //! What users see: end-to-end tests on real processes and real servers.
 //!
 //! One binary, since each links for seconds. [`krakend`] compares with the real KrakenD · [`edge`] is what
-//! may come in and go out · [`reload`] is what a reload must not do · [`commands`] is what a person types.
+//! may come in and go out · [`reload`] is what a reload must not do · [`commands`] is what a person types · [`websocket`] is what tunnels.
 
 #![cfg(test)]
 
@@ -11,3 +11,4 @@ mod krakend;
 mod edge;
 mod reload;
 mod commands;
+mod websocket;

@@ -3,7 +3,7 @@
 //!
 //! The map: [`baton`] starts and watches a gateway · [`client`] speaks raw HTTP/1.1 · [`backend`] answers
 //! it · [`torture`] loads a gateway while it reloads and settles the accounts · [`golden`] plays what the
-//! real KrakenD answered · [`http`], [`mod@until`], [`port`], [`process`], [`net`] are what they stand on.
+//! real KrakenD answered · [`ws`] speaks WebSocket · [`http`], [`mod@until`], [`port`], [`process`], [`net`] are what they stand on.
 //! Nothing here knows Baton from the inside: the executable is found, not linked.
 
 #![expect(
@@ -22,6 +22,7 @@ pub mod net;
 pub mod process;
 pub mod port;
 pub mod until;
+pub mod ws;
 
 mod folder;
 

@@ -186,6 +186,7 @@ pub(crate) async fn read(response: Response) -> Result<Bytes, crate::backend::An
     let mut body = match response.body {
         ResponseBody::Full(bytes) => return Ok(bytes),
         ResponseBody::Stream(body) => body,
+        ResponseBody::Tunnel(_) => panic!("a tunnel"),
     };
     let mut whole = Vec::new();
     while let Some(frame) = frame(&mut body).await {

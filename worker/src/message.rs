@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::backend::AnswerBody;
 use crate::connection::http1::UploadBody;
+use crate::connection::tunnel::Opening;
 
 /// A client's request as the way of a request gets it.
 #[derive(Debug)]
@@ -221,6 +222,8 @@ pub enum ResponseBody {
     Full(Bytes),
     /// Streams from a backend with backpressure; trailers pass.
     Stream(AnswerBody),
+    /// None: the protocol is switched (101), and the connection becomes this tunnel.
+    Tunnel(Box<Opening>),
 }
 
 impl Response {

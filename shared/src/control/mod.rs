@@ -7,6 +7,7 @@ pub mod channel;
 pub mod frame;
 pub mod message;
 pub mod record;
+pub mod tunnel;
 
 pub use channel::{Channel, ChannelError};
 pub use message::{FromWorker, Message, ToWorker};

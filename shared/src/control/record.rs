@@ -6,17 +6,21 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::frame::BODY_BYTES_MAX;
+use super::tunnel::TunnelRecord;
 use crate::words::{ListenerId, Monotonic};
 
 /// Connections in one datagram.
 pub const BATCH_MAX: usize = 128;
 /// Unread bytes that travel inside a record.
 pub const PREFIX_INLINE_MAX: usize = 64 * 1024 - 1024;
-/// Bytes of a record without its unread bytes.
-const FIXED_BYTES: usize = 4 + 8 + 18 + 16 + 18 + 8 + 8 + 1 + 4;
+/// Endpoints with tunnels that a worker tells of; tunnels of further ones stay where they are.
+pub const TAKES_MAX: usize = 4096;
+/// Bytes of a record without its unread bytes and its tunnel.
+const FIXED_BYTES: usize = 4 + 8 + 18 + 16 + 18 + 8 + 8 + 1 + 4 + 1;
 const TAG_BATCH: u8 = 1;
 const TAG_ACK: u8 = 2;
 const TAG_REFUSED: u8 = 3;
+const TAG_TAKES: u8 = 4;
 
 /// Everything that the next owner must know of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Record {
     pub deadline: Option<Monotonic>,
     /// Where the unread bytes are.
     pub prefix: Prefix,
+    /// It is one end of a tunnel: the socket of the other end follows its own.
+    pub tunnel: Option<Box<TunnelRecord>>,
 }
 
 /// Bytes that were read from the socket and not used.
@@ -51,7 +57,7 @@ pub enum Prefix {
 /// What two workers say to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handover {
-    /// Connections; one descriptor each, in order, and then one per memfd prefix.
+    /// Connections; a descriptor each (two for a tunnel), in order, and then one per memfd prefix.
     Batch {
         /// Which batch; acknowledged by number.
         number: u64,
@@ -65,6 +71,11 @@ pub enum Handover {
     },
     /// A batch did not arrive whole (the receiver is short of descriptors): it stays yours.
     Refused,
+    /// The first word of the receiver: whose tunnels it goes on with.
+    Takes {
+        /// Keys of endpoints, at most [`TAKES_MAX`].
+        tunnels: Vec<u64>,
+    },
 }
 
 /// Why bytes are no handover message.
@@ -92,6 +103,12 @@ impl Handover {
                 out.extend_from_slice(&number.to_le_bytes());
             },
             Self::Refused => out.push(TAG_REFUSED),
+            Self::Takes { tunnels } => {
+                out.push(TAG_TAKES);
+                let tunnels = tunnels.get(..TAKES_MAX).unwrap_or(tunnels);
+                out.extend_from_slice(&u16::try_from(tunnels.len()).unwrap_or(0).to_le_bytes());
+                out.extend(tunnels.iter().flat_map(|key| key.to_le_bytes()));
+            },
         }
         out
     }
@@ -115,6 +132,14 @@ impl Handover {
             },
             TAG_ACK => Self::Ack { number: input.u64()? },
             TAG_REFUSED => Self::Refused,
+            TAG_TAKES => {
+                let count = usize::from(u16::from_le_bytes(input.take()?));
+                if count > TAKES_MAX {
+                    return Err(Malformed);
+                }
+                let tunnels: Result<_, _> = (0..count).map(|_| input.u64()).collect();
+                Self::Takes { tunnels: tunnels? }
+            },
             _ => return Err(Malformed),
         };
         if input.0.is_empty() { Ok(message) } else { Err(Malformed) }
@@ -125,11 +150,20 @@ impl Record {
     /// Bytes of this record in a batch: a batch stays within [`BODY_BYTES_MAX`].
     #[must_use]
     pub fn encoded_bytes(&self) -> usize {
-        FIXED_BYTES
-            + match &self.prefix {
-                Prefix::Inline(bytes) => bytes.len(),
-                Prefix::Memfd(_) => 0,
-            }
+        let tunnel = self.tunnel.as_ref().map_or(0, |tunnel| tunnel.encoded_bytes());
+        FIXED_BYTES + self.prefix.inline_bytes() + tunnel
+    }
+
+    /// Sockets that travel with this record.
+    #[must_use]
+    pub const fn sockets(&self) -> usize {
+        if self.tunnel.is_some() { 2 } else { 1 }
+    }
+
+    /// Its prefixes, in the order in which their memfds travel.
+    pub fn prefixes(&mut self) -> impl Iterator<Item = &mut Prefix> {
+        let down = self.tunnel.as_mut().map(|tunnel| &mut tunnel.unsent);
+        std::iter::once(&mut self.prefix).chain(down)
     }
 
     /// Whether a batch of `bytes` so far has room for this record.
@@ -148,16 +182,10 @@ impl Record {
         out.extend_from_slice(&self.requests.to_le_bytes());
         let deadline = self.deadline.map_or(u64::MAX, Monotonic::as_nanos);
         out.extend_from_slice(&deadline.to_le_bytes());
-        match &self.prefix {
-            Prefix::Inline(bytes) => {
-                out.push(0);
-                out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes());
-                out.extend_from_slice(bytes);
-            },
-            Prefix::Memfd(bytes) => {
-                out.push(1);
-                out.extend_from_slice(&bytes.to_le_bytes());
-            },
+        self.prefix.encode(out);
+        out.push(u8::from(self.tunnel.is_some()));
+        if let Some(tunnel) = &self.tunnel {
+            tunnel.encode(out);
         }
     }
 
@@ -170,15 +198,49 @@ impl Record {
             local: input.address()?,
             requests: input.u64()?,
             deadline: Some(input.u64()?).filter(|&at| at != u64::MAX).map(Monotonic::from_nanos),
-            prefix: match input.byte()? {
-                0 => {
-                    let bytes = usize::try_from(input.u32()?).map_err(|_large| Malformed)?;
-                    Prefix::Inline(input.slice(bytes)?.to_vec())
-                },
-                1 => Prefix::Memfd(input.u32()?),
+            prefix: Prefix::decode(input)?,
+            tunnel: match input.byte()? {
+                0 => None,
+                1 => Some(Box::new(TunnelRecord::decode(input)?)),
                 _ => return Err(Malformed),
             },
         })
+    }
+}
+
+impl Prefix {
+    /// Bytes of it that stand in the record.
+    #[must_use]
+    pub const fn inline_bytes(&self) -> usize {
+        match self {
+            Self::Inline(bytes) => bytes.len(),
+            Self::Memfd(_) => 0,
+        }
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Inline(bytes) => {
+                out.push(0);
+                out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes());
+                out.extend_from_slice(bytes);
+            },
+            Self::Memfd(bytes) => {
+                out.push(1);
+                out.extend_from_slice(&bytes.to_le_bytes());
+            },
+        }
+    }
+
+    pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        match input.byte()? {
+            0 => {
+                let bytes = usize::try_from(input.u32()?).map_err(|_large| Malformed)?;
+                Ok(Self::Inline(input.slice(bytes)?.to_vec()))
+            },
+            1 => Ok(Self::Memfd(input.u32()?)),
+            _ => Err(Malformed),
+        }
     }
 }
 
@@ -199,7 +261,8 @@ fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
     out.extend_from_slice(&address.port().to_le_bytes());
 }
 
-struct Input<'a>(&'a [u8]);
+/// What is left to decode.
+pub(super) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
     fn slice(&mut self, bytes: usize) -> Result<&'a [u8], Malformed> {
@@ -208,19 +271,19 @@ impl<'a> Input<'a> {
         Ok(head)
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         self.slice(N)?.try_into().map_err(|_length| Malformed)
     }
 
-    fn byte(&mut self) -> Result<u8, Malformed> {
+    pub(super) fn byte(&mut self) -> Result<u8, Malformed> {
         self.take::<1>().map(|[byte]| byte)
     }
 
-    fn u32(&mut self) -> Result<u32, Malformed> {
+    pub(super) fn u32(&mut self) -> Result<u32, Malformed> {
         self.take().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, Malformed> {
+    pub(super) fn u64(&mut self) -> Result<u64, Malformed> {
         self.take().map(u64::from_le_bytes)
     }
 
@@ -232,6 +295,7 @@ impl<'a> Input<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tunnel::{FrameState, Way, WayState};
     use super::*;
 
     fn record(prefix: Prefix) -> Record {
@@ -244,20 +308,36 @@ mod tests {
             requests: 12,
             deadline: Some(Monotonic::from_nanos(99)),
             prefix,
+            tunnel: None,
         }
+    }
+
+    fn tunnel() -> Record {
+        let way = Way {
+            state: WayState::Ended,
+            heard: Monotonic::from_nanos(5),
+            cleared_bytes: 3,
+            frames: Some(FrameState { left_bytes: 70, message_bytes: 80 }),
+        };
+        let down = Way { state: WayState::Open, frames: None, ..way };
+        let unsent = Prefix::Memfd(9);
+        let tunnel = TunnelRecord { endpoint: 0xFEED, unsent, up: way, down };
+        Record { tunnel: Some(Box::new(tunnel)), ..record(Prefix::Inline(b"frame".to_vec())) }
     }
 
     fn batch() -> Handover {
         let records = vec![
             record(Prefix::Inline(b"GET / HT".to_vec())),
             Record { deadline: None, ..record(Prefix::Memfd(70_000)) },
+            tunnel(),
         ];
         Handover::Batch { number: 5, records }
     }
 
     #[test]
     fn what_is_encoded_decodes_to_itself() {
-        for message in [batch(), Handover::Ack { number: 9 }, Handover::Refused] {
+        let takes = Handover::Takes { tunnels: vec![1, u64::MAX] };
+        for message in [batch(), Handover::Ack { number: 9 }, Handover::Refused, takes] {
             assert_eq!(Handover::decode(&message.encode()).unwrap(), message);
         }
     }
@@ -278,9 +358,11 @@ mod tests {
     #[test]
     fn the_size_of_a_record_is_known_before_it_is_written() {
         let one = record(Prefix::Inline(vec![b'x'; 100]));
-        let mut out = Vec::new();
-        one.encode(&mut out);
-        assert_eq!(out.len(), one.encoded_bytes());
+        for record in [&one, &tunnel()] {
+            let mut out = Vec::new();
+            record.encode(&mut out);
+            assert_eq!(out.len(), record.encoded_bytes());
+        }
         assert!(record(Prefix::Inline(vec![0; PREFIX_INLINE_MAX])).fits(0));
         assert!(!one.fits(BODY_BYTES_MAX - 100));
     }

@@ -2,6 +2,7 @@
 //!
 //! The only place of Baton where a descriptor is ever a number, and where `unsafe` may stand.
 
+pub mod beneath;
 pub mod inherited;
 pub mod memfd;
 pub mod process;

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -55,6 +56,20 @@ pub fn start_listening(fd: impl AsFd, backlog: i32) -> Result<(), Errno> {
 /// `ENOTCONN` when the peer is gone.
 pub fn end_writing(fd: impl AsFd) -> Result<(), Errno> {
     shutdown(fd.as_fd().as_raw_fd(), Shutdown::Write)
+}
+
+/// Lets the kernel ask a silent peer whether it is still there, each `after`; nine answers that do not
+/// come end the connection.
+///
+/// # Errors
+/// What `setsockopt(2)` says.
+pub fn keep_alive(fd: impl AsFd, after: Duration) -> Result<(), Errno> {
+    let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1);
+    let fd = fd.as_fd();
+    setsockopt(&fd, sockopt::KeepAlive, &true)?;
+    setsockopt(&fd, sockopt::TcpKeepIdle, &seconds)?;
+    setsockopt(&fd, sockopt::TcpKeepInterval, &seconds)?;
+    setsockopt(&fd, sockopt::TcpKeepCount, &9)
 }
 
 /// Stops a listening socket for everybody who holds it: connections are refused from now on, those

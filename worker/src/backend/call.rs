@@ -67,16 +67,7 @@ pub(crate) async fn call(
     body: RequestBody,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    let target = thread.balancer.pick(backend.place, &backend.targets).ok_or(Failure::NoHosts)?;
-    let (host, base) = match target {
-        HostTarget::Host { host, base } => (*host, base),
-        HostTarget::Broken { text, error } => {
-            let url = format!("{text}{}", backend.url.shown());
-            return Err(failed(backend, url, CallError::Host(error.clone())));
-        },
-    };
-    let host = thread.plan.host(host).ok_or(Failure::NoHosts)?;
-    let uri = target_of(thread, backend, caller, host, base)?;
+    let (host, uri) = choose(thread, backend, caller)?;
     let (body, kept) = match backend.on_redirect {
         OnRedirect::DropBody => Kept::of(body),
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
@@ -140,7 +131,7 @@ async fn send(
 }
 
 /// Go names the method of the first request, whatever a redirect made of it.
-fn failed(backend: &BackendPlan, url: String, error: CallError) -> Failure {
+pub(super) fn failed(backend: &BackendPlan, url: String, error: CallError) -> Failure {
     Failure::Call { method: backend.method.clone(), url, error }
 }
 
@@ -232,6 +223,25 @@ async fn follow(
         requests += 1;
     }
     Ok(answer)
+}
+
+/// Where a call goes: one of the backend's hosts, and path and query there.
+pub(super) fn choose<'a>(
+    thread: &'a ThreadState,
+    backend: &'a BackendPlan,
+    caller: &Caller<'_>,
+) -> Result<(&'a Host, Uri), Failure> {
+    let target = thread.balancer.pick(backend.place, &backend.targets).ok_or(Failure::NoHosts)?;
+    let (host, base) = match target {
+        HostTarget::Host { host, base } => (*host, base),
+        HostTarget::Broken { text, error } => {
+            let url = format!("{text}{}", backend.url.shown());
+            return Err(failed(backend, url, CallError::Host(error.clone())));
+        },
+    };
+    let host = thread.plan.host(host).ok_or(Failure::NoHosts)?;
+    let uri = target_of(thread, backend, caller, host, base)?;
+    Ok((host, uri))
 }
 
 /// Path and query of the call. A pattern without placeholders is made once per thread.

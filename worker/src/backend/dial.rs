@@ -43,12 +43,22 @@ impl Dialer {
         Self { time_max, keep_addresses, addresses: RefCell::default() }
     }
 
-    /// A new connection to `host`, at most until `deadline`.
+    /// A new connection to `host` that speaks HTTP/1.1, at most until `deadline`.
     pub(crate) async fn dial(
         &self,
         host: &Host,
         deadline: Instant,
     ) -> Result<Box<Link>, CallError> {
+        let stream = self.open(host, deadline).await?;
+        Link::new(stream).await.map(Box::new).map_err(|_why: hyper::Error| CallError::Closed)
+    }
+
+    /// A new connection to `host`, at most until `deadline`.
+    pub(crate) async fn open(
+        &self,
+        host: &Host,
+        deadline: Instant,
+    ) -> Result<TcpStream, CallError> {
         if host.scheme == Scheme::Https {
             return Err(CallError::TlsNotBuilt);
         }
@@ -58,10 +68,7 @@ impl Dialer {
             Ok(Ok(stream)) => {
                 // Without it small writes wait for the other side's acknowledgement: 40 ms.
                 stream.set_nodelay(true).map_err(|error| CallError::Broken(error.into()))?;
-                Link::new(stream)
-                    .await
-                    .map(Box::new)
-                    .map_err(|_why: hyper::Error| CallError::Closed)
+                Ok(stream)
             },
             Ok(Err(error)) => {
                 self.forget(host);

@@ -146,6 +146,9 @@ pub enum CallError {
     /// `https` hosts are for a later version.
     #[error("calls over TLS are not built yet")]
     TlsNotBuilt,
+    /// The backend does not open a WebSocket.
+    #[error("websocket: bad handshake: {0}")]
+    Handshake(super::upgrade::HandshakeError),
     /// The client's host is no host.
     #[error("{0}")]
     Host(crate::plan::HostError),

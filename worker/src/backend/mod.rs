@@ -12,6 +12,7 @@ mod gunzip;
 mod link;
 mod redirect;
 pub(crate) mod request;
+pub(crate) mod upgrade;
 
 pub(crate) use answer::Answer;
 pub use answer::{AnswerBody, AnswerError};

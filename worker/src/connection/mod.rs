@@ -6,5 +6,6 @@ pub mod http1;
 mod limits;
 pub(crate) mod thread;
 pub(crate) mod transport;
+pub(crate) mod tunnel;
 
 pub use limits::EdgeLimits;

@@ -1,7 +1,7 @@
 //! What the connections of one serving thread share. Nothing here is `Send`; nothing is locked.
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::http1::wire::{Spare, Wire};
 use super::http1::{Connection, Facts, Leave};
 use super::limits::EdgeLimits;
 use super::transport::Transport;
+use super::tunnel::{self, Tunnel};
 use crate::handover::give::Progress;
 use crate::message::Peer;
 use crate::observe::access_log::AccessLog;
@@ -30,6 +31,17 @@ pub(crate) struct Moving {
     /// What must be known of it; the prefix is always inline here.
     pub(crate) record: Record,
     pub(crate) socket: OwnedFd,
+    /// The other end of a tunnel.
+    pub(crate) backend: Option<OwnedFd>,
+    /// A tunnel that no newer worker goes on with.
+    pub(crate) stays: bool,
+}
+
+impl Moving {
+    /// Its sockets, in the order in which they travel.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.socket.as_fd()).chain(self.backend.as_ref().map(OwnedFd::as_fd))
+    }
 }
 
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
@@ -53,7 +65,7 @@ pub(crate) struct Thread {
     pub(crate) emptied: Notify,
     progress: Arc<Progress>,
     pub(crate) census: Arc<Census>,
-    spare: Rc<Spare>,
+    pub(crate) spare: Rc<Spare>,
 }
 
 /// The place at the gate is given back even if the connection's task panics.
@@ -119,7 +131,7 @@ impl Thread {
 
     /// A connection that comes from an older worker, or back from one that could not take it.
     pub(crate) fn adopt(self: &Rc<Self>, moving: Moving) -> std::io::Result<()> {
-        let Moving { record, socket } = moving;
+        let Moving { record, socket, backend, stays } = moving;
         let transport = Transport::adopt(socket)?;
         let peer = Peer {
             socket: record.socket_peer,
@@ -135,10 +147,14 @@ impl Thread {
             requests: record.requests,
             deadline: now + left,
         };
-        let unread = match record.prefix {
-            Prefix::Inline(bytes) => BytesMut::from(&bytes[..]),
-            Prefix::Memfd(_) => BytesMut::new(),
-        };
+        let unread = inline(record.prefix);
+        if let (Some(tunnel), Some(backend)) = (record.tunnel, backend) {
+            let ends = (transport, Transport::adopt(backend)?);
+            let settings = self.state.plan.tunnel(tunnel.endpoint);
+            let tunnel = Tunnel::adopt(ends, unread, *tunnel, settings, stays);
+            drop(tokio::task::spawn_local(Rc::clone(self).run_tunnel(facts, tunnel)));
+            return Ok(());
+        }
         self.spawn(transport, facts, unread);
         Ok(())
     }
@@ -156,11 +172,42 @@ impl Thread {
         let guest = Guest { gate, census, ticket: gate.enter() };
         let leave = connection.live(&self, &guest.ticket).await;
         connection.release(&self);
-        if leave == Leave::Given {
-            self.give(connection);
+        match leave {
+            Leave::Closed => {},
+            Leave::Given => self.give(connection),
+            Leave::Tunnel => {
+                if let Some((facts, tunnel)) = connection.into_tunnel() {
+                    self.keep_tunnel(&guest, facts, tunnel).await;
+                }
+            },
         }
         drop(guest);
         self.tell_if_empty();
+    }
+
+    /// A tunnel that was opened elsewhere.
+    async fn run_tunnel(self: Rc<Self>, facts: Facts, tunnel: Tunnel) {
+        self.census.enter();
+        let (gate, census) = (&self.gate, &*self.census);
+        let guest = Guest { gate, census, ticket: gate.enter() };
+        self.keep_tunnel(&guest, facts, tunnel).await;
+        drop(guest);
+        self.tell_if_empty();
+    }
+
+    /// Passes bytes until the tunnel has ended or leaves. It is a request in flight all the while.
+    async fn keep_tunnel(&self, guest: &Guest<'_>, facts: Facts, mut tunnel: Tunnel) {
+        self.gate.set_busy(&guest.ticket, true);
+        match tunnel.run(self, &guest.ticket).await {
+            tunnel::End::Closed => {},
+            tunnel::End::Refused => tunnel.linger().await,
+            tunnel::End::Cut => self.cut.set(self.cut.get() + 1),
+            tunnel::End::Given => {
+                if let Ok(moving) = tunnel.pack(&facts) {
+                    self.send_off(moving);
+                }
+            },
+        }
     }
 
     /// Says so when this was the last connection of a thread that takes no more.
@@ -180,19 +227,39 @@ impl Thread {
         };
         let (transport, unread) = wire.dismantle();
         let Ok(socket) = transport.release() else { return };
-        let left: Duration = facts.deadline.saturating_duration_since(Instant::now());
-        let record = Record {
-            listener: facts.listener,
-            accepted: facts.accepted,
-            socket_peer: facts.peer.socket,
-            asserted_peer: facts.peer.asserted,
-            local: facts.peer.local,
-            requests: facts.requests,
-            deadline: Some(Monotonic::now().after(left)),
-            prefix: Prefix::Inline(unread.to_vec()),
-        };
+        let record = facts.record(&unread);
+        self.send_off(Moving { record, socket, backend: None, stays: false });
+    }
+
+    fn send_off(&self, moving: Moving) {
         self.progress.released();
         // The receiver lives as long as the worker does.
-        drop(self.leaving.send(Moving { record, socket }));
+        drop(self.leaving.send(moving));
+    }
+}
+
+impl Facts {
+    /// What the next owner must know of the connection, `unread` bytes included.
+    pub(super) fn record(&self, unread: &[u8]) -> Record {
+        let left: Duration = self.deadline.saturating_duration_since(Instant::now());
+        Record {
+            listener: self.listener,
+            accepted: self.accepted,
+            socket_peer: self.peer.socket,
+            asserted_peer: self.peer.asserted,
+            local: self.peer.local,
+            requests: self.requests,
+            deadline: Some(Monotonic::now().after(left)),
+            prefix: Prefix::Inline(unread.to_vec()),
+            tunnel: None,
+        }
+    }
+}
+
+/// The bytes of a prefix; a memfd's were read when it came.
+pub(super) fn inline(prefix: Prefix) -> BytesMut {
+    match prefix {
+        Prefix::Inline(bytes) => BytesMut::from(&bytes[..]),
+        Prefix::Memfd(_) => BytesMut::new(),
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use baton_shared::os::socket;
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
@@ -59,6 +59,27 @@ impl Transport {
         }
     }
 
+    /// Ready when a read may do something.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => stream.borrow().poll_read_ready(context),
+        }
+    }
+
+    /// Ready when a write may do something.
+    pub(crate) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => stream.borrow().poll_write_ready(context),
+        }
+    }
+
+    /// Reads what is there, at most `bytes_max`, behind what `buffer` has; 0 is the end.
+    pub(crate) fn try_read(&self, buffer: &mut BytesMut, bytes_max: usize) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.borrow().try_read_buf(&mut buffer.limit(bytes_max)),
+        }
+    }
+
     pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match (self, slices) {
             (Self::Plain(stream), [only]) => stream.borrow().try_write(only),
@@ -69,9 +90,15 @@ impl Transport {
     /// Waits until a write may do something.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         match self {
-            Self::Plain(stream) => {
-                poll_fn(|context| stream.borrow().poll_write_ready(context)).await
-            },
+            Self::Plain(_) => poll_fn(|context| self.poll_writable(context)).await,
+        }
+    }
+
+    /// Lets the kernel look now and then whether the peer is still there.
+    pub(crate) fn keep_alive(&self, after: Duration) {
+        match self {
+            // A peer that is gone already is noticed anyway.
+            Self::Plain(stream) => drop(socket::keep_alive(&*stream.borrow(), after)),
         }
     }
 

@@ -18,6 +18,6 @@ pub enum Refusal {
 pub(crate) fn run(endpoint: &Endpoint, _head: &Head) -> Result<(), Refusal> {
     match endpoint.pipe {
         Pipe::NotBuilt => Err(Refusal::NotBuilt),
-        Pipe::NoOp(_) | Pipe::Data(_) | Pipe::Empty => Ok(()),
+        Pipe::NoOp(_) | Pipe::Data(_) | Pipe::WebSocket(_) | Pipe::Empty => Ok(()),
     }
 }

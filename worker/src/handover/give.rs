@@ -3,7 +3,7 @@
 //! Runs beside the control loop, not on a serving thread. Whoever cannot be given away stays here,
 //! unread, until there is another target, or goes back to the threads when the reload is undone.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
-use baton_shared::control::frame::{self, Frame, HEAD_BYTES, Kind};
-use baton_shared::control::record::{BATCH_MAX, Handover, PREFIX_INLINE_MAX, Prefix, Record};
-use baton_shared::os::memfd;
+use baton_shared::control::frame::{self, BODY_BYTES_MAX, Frame, HEAD_BYTES, Kind};
+use baton_shared::control::record::{
+    BATCH_MAX, Handover, PREFIX_INLINE_MAX, Prefix, Record, TAKES_MAX,
+};
+use baton_shared::os::{memfd, scm};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
@@ -41,6 +43,7 @@ pub(crate) enum Order {
 pub(crate) struct Progress {
     outstanding: AtomicUsize,
     moved: AtomicU64,
+    kept: AtomicU64,
     /// Told whenever something was acknowledged or came back.
     pub(crate) changed: Notify,
 }
@@ -62,6 +65,11 @@ impl Progress {
     /// Connections that have left a thread and are not yet acknowledged.
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// Tunnels that went back to this worker's threads for good.
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
     }
 
     /// Connections that other workers have taken.
@@ -87,6 +95,10 @@ pub(crate) struct Giver {
     /// A change of target waits until nobody else can own what is under way.
     then: Option<Then>,
     waiting: VecDeque<Moving>,
+    /// Whose tunnels the target goes on with, once it has said so.
+    takes: Option<HashSet<u64>>,
+    /// Tunnels that wait for that word.
+    tunnels: VecDeque<Moving>,
     under_way: VecDeque<Batch>,
     next_number: u64,
     progress: Arc<Progress>,
@@ -100,6 +112,8 @@ impl Giver {
             target: None,
             then: None,
             waiting: VecDeque::new(),
+            takes: None,
+            tunnels: VecDeque::new(),
             under_way: VecDeque::new(),
             next_number: 1,
             progress,
@@ -113,7 +127,7 @@ impl Giver {
         mut orders: mpsc::UnboundedReceiver<Order>,
         mut leaving: mpsc::UnboundedReceiver<Moving>,
     ) {
-        let mut buffer = vec![0; HEAD_BYTES + 64];
+        let mut buffer = vec![0; HEAD_BYTES + 64 + TAKES_MAX * size_of::<u64>()];
         loop {
             while self.can_send() {
                 if self.send_batch().await.is_err() {
@@ -127,16 +141,18 @@ impl Giver {
                 }
             };
             tokio::select! {
+                // Orders first: whoever leaves has been told of the target.
+                biased;
                 order = orders.recv() => match order {
                     Some(Order::Target(channel)) => self.change(Then::Target(channel)),
                     Some(Order::Return) => self.change(Then::Return),
                     None => return,
                 },
                 Some(moving) = leaving.recv() => {
-                    self.waiting.push_back(moving);
+                    self.queue(moving);
                     // Take all that is there: a full batch costs as much as a lone connection.
                     while self.waiting.len() < BATCH_MAX && let Ok(more) = leaving.try_recv() {
-                        self.waiting.push_back(more);
+                        self.queue(more);
                     }
                 },
                 received = reply => match received {
@@ -147,6 +163,37 @@ impl Giver {
                     Err(_gone) => self.lose_target(),
                 },
             }
+        }
+    }
+
+    /// A tunnel goes only where its endpoint still is; elsewhere it stays and drains here.
+    fn queue(&mut self, moving: Moving) {
+        let tunnel = moving.record.tunnel.as_ref();
+        let taken = tunnel.map(|tunnel| Some(self.takes.as_ref()?.contains(&tunnel.endpoint)));
+        match taken {
+            None | Some(Some(true)) => self.waiting.push_back(moving),
+            Some(None) if self.target.is_some() || self.then.is_some() => {
+                self.tunnels.push_back(moving);
+            },
+            Some(None | Some(false)) => self.keep(moving),
+        }
+    }
+
+    /// Back to a serving thread of this worker, for good.
+    fn keep(&mut self, moving: Moving) {
+        (self.back)(Moving { stays: true, ..moving });
+        self.progress.kept.fetch_add(1, Ordering::Relaxed);
+        self.progress.settled(1, false);
+    }
+
+    fn keep_tunnels(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let is_tunnel = |moving: &Moving| moving.record.tunnel.is_some();
+        let (tunnels, others): (VecDeque<_>, VecDeque<_>) =
+            waiting.into_iter().partition(is_tunnel);
+        self.waiting = others;
+        for moving in std::mem::take(&mut self.tunnels).into_iter().chain(tunnels) {
+            self.keep(moving);
         }
     }
 
@@ -171,7 +218,7 @@ impl Giver {
         let body = Handover::Batch { number, records }.encode();
         let sent = match frame::encode(Frame { kind: Kind::Handover, txn: 0 }, &body) {
             Ok(datagram) => {
-                let sockets = connections.iter().map(|moving| moving.socket.as_fd());
+                let sockets = connections.iter().flat_map(Moving::sockets);
                 let fds: Vec<BorrowedFd<'_>> =
                     sockets.chain(memfds.iter().map(OwnedFd::as_fd)).collect();
                 target.send_raw(&datagram, &fds).await
@@ -211,6 +258,12 @@ impl Giver {
                 self.requeue_all();
                 sleep(RETRY_AFTER).await;
             },
+            Some(Handover::Takes { tunnels }) => {
+                self.takes = Some(tunnels.into_iter().collect());
+                for moving in std::mem::take(&mut self.tunnels) {
+                    self.queue(moving);
+                }
+            },
             Some(Handover::Batch { .. }) | None => self.lose_target(),
         }
     }
@@ -227,7 +280,10 @@ impl Giver {
             return;
         }
         match self.then.take() {
-            Some(Then::Target(channel)) => self.target = Some(channel),
+            Some(Then::Target(channel)) => {
+                self.target = Some(channel);
+                self.takes = None;
+            },
             Some(Then::Return) => self.give_back(),
             None => {},
         }
@@ -236,7 +292,10 @@ impl Giver {
     /// The receiver has ended, or speaks nonsense: what it did not acknowledge is ours.
     fn lose_target(&mut self) {
         self.target = None;
+        self.takes = None;
         self.requeue_all();
+        // Somebody may be speaking on a tunnel: it does not wait for the next target.
+        self.keep_tunnels();
         self.settle();
     }
 
@@ -248,8 +307,8 @@ impl Giver {
 
     fn give_back(&mut self) {
         self.target = None;
-        let count = self.waiting.len();
-        for moving in self.waiting.drain(..) {
+        let count = self.waiting.len() + self.tunnels.len();
+        for moving in self.waiting.drain(..).chain(self.tunnels.drain(..)) {
             (self.back)(moving);
         }
         self.progress.settled(count, false);
@@ -264,29 +323,37 @@ fn requeue(waiting: &mut VecDeque<Moving>, connections: Vec<Moving>) {
 
 /// As many connections as fit into one datagram, at least one.
 fn next_batch(waiting: &mut VecDeque<Moving>) -> Vec<Moving> {
-    let mut bytes = 0;
+    let (mut bytes, mut fds) = (0, 0);
     let mut batch = Vec::with_capacity(waiting.len().min(BATCH_MAX));
     while batch.len() < BATCH_MAX
-        && let Some(moving) = waiting.pop_front()
+        && let Some(mut moving) = waiting.pop_front()
     {
-        let cost = inline_cost(&moving.record);
-        if !batch.is_empty() && bytes + cost > frame::BODY_BYTES_MAX - 64 {
+        let (cost, descriptors) = cost(&mut moving.record);
+        let fits = bytes + cost <= BODY_BYTES_MAX - 64 && fds + descriptors <= scm::FDS_MAX;
+        if !batch.is_empty() && !fits {
             waiting.push_front(moving);
             break;
         }
-        bytes += cost;
+        (bytes, fds) = (bytes + cost, fds + descriptors);
         batch.push(moving);
     }
     batch
 }
 
-fn inline_cost(record: &Record) -> usize {
-    match &record.prefix {
-        Prefix::Inline(unread) if unread.len() > PREFIX_INLINE_MAX => {
-            record.encoded_bytes() - unread.len()
-        },
-        Prefix::Inline(_) | Prefix::Memfd(_) => record.encoded_bytes(),
+/// Bytes and descriptors that a record takes of a datagram.
+fn cost(record: &mut Record) -> (usize, usize) {
+    let (mut bytes, mut descriptors) = (record.encoded_bytes(), record.sockets());
+    let inline_max = inline_max(record);
+    for prefix in record.prefixes().filter(|prefix| prefix.inline_bytes() > inline_max) {
+        bytes -= prefix.inline_bytes();
+        descriptors += 1;
     }
+    (bytes, descriptors)
+}
+
+/// Two prefixes share the room that one has alone.
+const fn inline_max(record: &Record) -> usize {
+    PREFIX_INLINE_MAX / record.sockets()
 }
 
 /// The records as they travel, and the memfds of long prefixes.
@@ -295,11 +362,14 @@ fn describe(connections: &[Moving]) -> io::Result<(Vec<Record>, Vec<OwnedFd>)> {
     let mut records = Vec::with_capacity(connections.len());
     for moving in connections {
         let mut record = moving.record.clone();
-        if let Prefix::Inline(unread) = &record.prefix
-            && unread.len() > PREFIX_INLINE_MAX
-        {
-            memfds.push(memfd::sealed("unread", unread)?);
-            record.prefix = Prefix::Memfd(u32::try_from(unread.len()).unwrap_or(u32::MAX));
+        let inline_max = inline_max(&record);
+        for prefix in record.prefixes() {
+            if let Prefix::Inline(unread) = prefix
+                && unread.len() > inline_max
+            {
+                memfds.push(memfd::sealed("unread", unread)?);
+                *prefix = Prefix::Memfd(u32::try_from(unread.len()).unwrap_or(u32::MAX));
+            }
         }
         records.push(record);
     }

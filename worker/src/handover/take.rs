@@ -14,8 +14,12 @@ use crate::connection::thread::Moving;
 /// The largest unread prefix that is believed: a head and a body's beginning, no more.
 const PREFIX_BYTES_MAX: usize = 4 << 20;
 
-/// Takes connections until the giver has closed its end. `adopt` makes a connection a thread's.
-pub(crate) async fn run(channel: Channel, mut adopt: impl FnMut(Moving)) {
+/// Takes connections until the giver has closed its end. `adopt` makes a connection a thread's;
+/// `tunnels` are the endpoints whose tunnels go on here.
+pub(crate) async fn run(channel: Channel, tunnels: Vec<u64>, mut adopt: impl FnMut(Moving)) {
+    if say(&channel, &Handover::Takes { tunnels }).await.is_err() {
+        return;
+    }
     let mut buffer = vec![0; HEAD_BYTES + BODY_BYTES_MAX];
     loop {
         let answer = match channel.receive_raw(&mut buffer).await {
@@ -34,12 +38,15 @@ pub(crate) async fn run(channel: Channel, mut adopt: impl FnMut(Moving)) {
             Err(ChannelError::Io(error)) if is_cut(&error) => Handover::Refused,
             Err(_) => return,
         };
-        let frame = Frame { kind: Kind::Handover, txn: 0 };
-        let Ok(datagram) = frame::encode(frame, &answer.encode()) else { return };
-        if channel.send_raw(&datagram, &[]).await.is_err() {
+        if say(&channel, &answer).await.is_err() {
             return;
         }
     }
+}
+
+async fn say(channel: &Channel, message: &Handover) -> Result<(), ChannelError> {
+    let frame = Frame { kind: Kind::Handover, txn: 0 };
+    channel.send_raw(&frame::encode(frame, &message.encode())?, &[]).await
 }
 
 fn is_cut(error: &io::Error) -> bool {
@@ -56,17 +63,20 @@ fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
         return Err(malformed());
     };
     let mut fds = fds.into_iter();
-    let sockets: Vec<OwnedFd> = fds.by_ref().take(records.len()).collect();
-    if sockets.len() != records.len() {
-        return Err(malformed());
-    }
     let mut connections = Vec::with_capacity(records.len());
-    for (mut record, socket) in records.into_iter().zip(sockets) {
-        if let Prefix::Memfd(_) = record.prefix {
+    for record in records {
+        let socket = fds.next().ok_or_else(malformed)?;
+        let backend = match &record.tunnel {
+            Some(_) => Some(fds.next().ok_or_else(malformed)?),
+            None => None,
+        };
+        connections.push(Moving { record, socket, backend, stays: false });
+    }
+    for prefix in connections.iter_mut().flat_map(|moving| moving.record.prefixes()) {
+        if let Prefix::Memfd(_) = prefix {
             let unread = fds.next().ok_or_else(malformed)?;
-            record.prefix = Prefix::Inline(memfd::read(unread, PREFIX_BYTES_MAX)?);
+            *prefix = Prefix::Inline(memfd::read(unread, PREFIX_BYTES_MAX)?);
         }
-        connections.push(Moving { record, socket });
     }
     Ok((number, connections))
 }

@@ -105,7 +105,7 @@ struct Worker {
     giving: Round,
     pings: Option<Pings>,
     /// What stays behind of a handover, until everything else has arrived.
-    handed: Option<(u64, u64)>,
+    handed: Option<Handed>,
     gave: bool,
     busy_left: u64,
     drain: Option<Drain>,
@@ -114,6 +114,14 @@ struct Worker {
     ended: bool,
     /// What a test may have happen at a ping: the bake begins with the switch.
     at_ping: Option<Phase>,
+}
+
+/// A handover under way, and the counts at its beginning.
+#[derive(Clone, Copy, Debug)]
+struct Handed {
+    txn: u64,
+    moved: u64,
+    kept: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,13 +219,14 @@ impl Worker {
 
     /// What may have become true meanwhile.
     async fn look(&mut self) -> Option<End> {
-        if let Some((txn, moved_before)) = self.handed
+        if let Some(Handed { txn, moved, kept }) = self.handed
             && self.giving.left == 0
             && self.progress.outstanding() == 0
         {
             self.handed = None;
-            let moved = self.progress.moved() - moved_before;
-            let told = FromWorker::HandedOver { moved, left: self.busy_left };
+            let moved = self.progress.moved() - moved;
+            let left = self.busy_left + self.progress.kept() - kept;
+            let told = FromWorker::HandedOver { moved, left };
             return say(&self.channel, txn, &told).await.err();
         }
         if self.may_be_empty && self.pings.is_none() && self.progress.outstanding() == 0 {
@@ -261,7 +270,8 @@ impl Worker {
                 fault::strike(Phase::Handover);
                 if let Some(Ok(channel)) = fds.into_iter().next().map(Channel::new) {
                     let dealer = self.threads.dealer();
-                    drop(tokio::task::spawn_local(take::run(channel, dealer)));
+                    let tunnels = self.plan.tunnels();
+                    drop(tokio::task::spawn_local(take::run(channel, tunnels, dealer)));
                 }
             },
             ToWorker::Drain { deadline } => self.begin_drain(txn, deadline),
@@ -280,7 +290,8 @@ impl Worker {
     fn hand_over(&mut self, txn: u64, fds: Vec<OwnedFd>) {
         let Some(Ok(channel)) = fds.into_iter().next().map(Channel::new) else { return };
         drop(self.giver.send(give::Order::Target(channel)));
-        self.handed = Some((txn, self.progress.moved()));
+        let (moved, kept) = (self.progress.moved(), self.progress.kept());
+        self.handed = Some(Handed { txn, moved, kept });
         self.giving = Round::begin(txn, self.threads.count());
         self.busy_left = 0;
         self.gave = true;

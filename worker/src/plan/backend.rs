@@ -75,13 +75,48 @@ pub(super) fn compile(
     backend: &BackendConfig,
     answers: &mut AnswerSlots,
 ) -> BackendPlan {
-    let targets = backend.host.iter().enumerate();
-    let targets = targets.map(|(index, text)| target(compiler, backend, index, text)).collect();
     let service = compiler.service;
     let compression =
         if service.disable_compression { Compression::None } else { Compression::Gzip };
     let reuse = if service.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive };
-    let filters = (&*endpoint.input_headers, &*backend.input_headers);
+    let headers =
+        HeaderPlan::compile(&endpoint.input_headers, &backend.input_headers, compression, reuse);
+    compile_with(compiler, endpoint, backend, headers, answers)
+}
+
+/// The backend of a WebSocket: hosts are `ws://…` too, and `input_headers` those of the namespace.
+pub(super) fn compile_upgrade(
+    compiler: &mut Compiler<'_>,
+    endpoint: &EndpointConfig,
+    backend: &BackendConfig,
+    input_headers: &[String],
+) -> BackendPlan {
+    let http = |host: &String| match host.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ws") => format!("http://{rest}"),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("wss") => format!("https://{rest}"),
+        Some(_) | None => host.clone(),
+    };
+    let host = backend.host.iter().map(http).collect();
+    let backend = BackendConfig { host, ..backend.clone() };
+    let headers = HeaderPlan::compile(
+        input_headers,
+        &backend.input_headers,
+        Compression::None,
+        Reuse::KeepAlive,
+    );
+    // There is no earlier answer whose fields it could want.
+    compile_with(compiler, endpoint, &backend, headers, &mut AnswerSlots::default())
+}
+
+fn compile_with(
+    compiler: &mut Compiler<'_>,
+    endpoint: &EndpointConfig,
+    backend: &BackendConfig,
+    headers: HeaderPlan,
+    answers: &mut AnswerSlots,
+) -> BackendPlan {
+    let targets = backend.host.iter().enumerate();
+    let targets = targets.map(|(index, text)| target(compiler, backend, index, text)).collect();
     compiler.backends += 1;
     BackendPlan {
         place: compiler.backends - 1,
@@ -90,7 +125,7 @@ pub(super) fn compile(
         url: Template::compile(&backend.url_pattern, &endpoint.route, answers),
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
         targets,
-        headers: HeaderPlan::compile(filters.0, filters.1, compression, reuse),
+        headers,
         on_error: on_error(backend),
         on_redirect: on_redirect(compiler, backend),
     }

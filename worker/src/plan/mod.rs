@@ -13,6 +13,7 @@ mod pipe;
 mod settings;
 mod thread;
 mod unbuilt;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,11 +29,13 @@ pub use host::{Host, HostError, HostId, Scheme};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
 pub use thread::ThreadState;
+pub use websocket::WebSocketPlan;
 
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
 use crate::connection::EdgeLimits;
+use crate::connection::tunnel;
 use crate::guards::client_ip::ClientIp;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
@@ -118,6 +121,24 @@ impl Plan {
             Target::Endpoint(index) => self.endpoints.get(*index),
             Target::Health | Target::Debug | Target::Echo | Target::AutoOptions { .. } => None,
         }
+    }
+
+    /// The endpoints whose tunnels may go on here.
+    pub(crate) fn tunnels(&self) -> Vec<u64> {
+        self.websockets().map(|websocket| websocket.key).collect()
+    }
+
+    /// What is said of the tunnels of an endpoint.
+    pub(crate) fn tunnel(&self, endpoint: u64) -> Option<tunnel::Settings> {
+        let found = self.websockets().find(|websocket| websocket.key == endpoint);
+        found.map(|websocket| websocket.settings)
+    }
+
+    fn websockets(&self) -> impl Iterator<Item = &WebSocketPlan> {
+        self.endpoints.iter().filter_map(|endpoint| match &endpoint.pipe {
+            Pipe::WebSocket(websocket) => Some(&**websocket),
+            _ => None,
+        })
     }
 
     /// The place of a host that a redirect names, if any backend names it too.

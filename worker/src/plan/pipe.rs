@@ -9,6 +9,7 @@ use super::backend::{self, BackendPlan};
 use super::compile::Compiler;
 use super::settings;
 use super::template::{AnswerSlots, Wanted};
+use super::websocket::{self, WebSocketPlan};
 use crate::decode::Decoder;
 use crate::encode::OutputEncoding;
 
@@ -19,6 +20,8 @@ pub enum Pipe {
     NoOp(Box<NoOpPlan>),
     /// Answers are decoded, put together, shaped and encoded.
     Data(Box<DataPlan>),
+    /// Bytes both ways, once the handshake is done.
+    WebSocket(Box<WebSocketPlan>),
     /// Nobody is called whose answer counts: KrakenD cannot build such an endpoint and answers 500.
     Empty,
     /// What the file asks for is not built, and anything else would mislead or leave something unguarded:
@@ -111,7 +114,7 @@ impl Pipe {
     pub(super) fn output(&self) -> Option<OutputEncoding> {
         match self {
             Self::Data(plan) => Some(plan.output),
-            Self::NoOp(_) | Self::Empty | Self::NotBuilt => None,
+            Self::NoOp(_) | Self::WebSocket(_) | Self::Empty | Self::NotBuilt => None,
         }
     }
 }
@@ -130,6 +133,10 @@ impl Calls {
 
 /// Compiles the backends of an endpoint and all that stands in its `proxy`.
 pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Pipe {
+    if let Some(namespace) = config.extra_config.namespaces.get("websocket") {
+        let plan = websocket::compile(compiler, config, namespace);
+        return plan.map_or(Pipe::NotBuilt, |plan| Pipe::WebSocket(Box::new(plan)));
+    }
     // Told one by one; the endpoint answers 501 if anything is missing.
     let mut complete = true;
     for backend in config.backend.iter().filter(|backend| backend.sd == "dns") {

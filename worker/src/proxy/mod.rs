@@ -12,6 +12,7 @@ mod no_op;
 mod parallel;
 mod sequential;
 mod single;
+mod websocket;
 #[cfg(test)]
 mod tests;
 
@@ -103,6 +104,10 @@ pub(crate) async fn run(
             no_op::run(thread, &plan.backend, asked, body, deadline, stream_until).await
         },
         Pipe::Empty => Ok(respond::empty()),
+        Pipe::WebSocket(plan) => {
+            let deadline = begun + endpoint.timeout;
+            Box::pin(websocket::run(thread, plan, asked, &body, deadline)).await
+        },
         Pipe::NotBuilt => Ok(respond::refused(crate::guards::Refusal::NotBuilt)),
     }
 }

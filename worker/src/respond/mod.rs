@@ -106,7 +106,9 @@ const fn status(failure: &Failure) -> StatusCode {
         Failure::DotSegment | Failure::Upload(UploadError::Broken) => StatusCode::BAD_REQUEST,
         Failure::Upload(UploadError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
         Failure::Upload(UploadError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-        Failure::Call { error: CallError::Upgrade, .. } => StatusCode::BAD_GATEWAY,
+        Failure::Call { error: CallError::Upgrade | CallError::Handshake(_), .. } => {
+            StatusCode::BAD_GATEWAY
+        },
         Failure::NoHosts
         | Failure::Late
         | Failure::Call { .. }

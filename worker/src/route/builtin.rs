@@ -196,7 +196,7 @@ mod tests {
     fn body(response: Response) -> String {
         match response.body {
             ResponseBody::Full(body) => String::from_utf8(body.to_vec()).unwrap(),
-            ResponseBody::Stream(_) => panic!("a stream"),
+            ResponseBody::Stream(_) | ResponseBody::Tunnel(_) => panic!("a stream"),
         }
     }
 

@@ -51,6 +51,7 @@ pub enum Kind {
 pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "router"),
     (Level::Endpoint, "proxy"),
+    (Level::Endpoint, "websocket"),
     (Level::Backend, "proxy"),
     (Level::Backend, "backend/http"),
     (Level::Backend, "backend/http/client"),

@@ -13,6 +13,7 @@ pub(crate) mod response;
 pub(crate) mod upload;
 pub(crate) mod wire;
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +35,8 @@ use self::wire::{Fault, Wire};
 use super::gate::{Mode, Ticket};
 use super::thread::{OWN_PROBE, Thread};
 use super::transport::within;
-use crate::message::{Peer, Request, RequestBody, Response};
+use super::tunnel::{Opening, Tunnel};
+use crate::message::{Peer, Request, RequestBody, Response, ResponseBody};
 use crate::serve::serve;
 
 /// Pipelined bytes that are read ahead while a request is served.
@@ -66,6 +68,8 @@ pub(crate) enum Leave {
     Closed,
     /// It goes to the newer worker.
     Given,
+    /// It speaks another protocol from now on: see [`Connection::into_tunnel`].
+    Tunnel,
 }
 
 /// A connection being served.
@@ -77,6 +81,8 @@ pub(crate) struct Connection {
     searched: usize,
     /// Bytes of an unfinished head that the worker's budget knows of.
     held: usize,
+    /// What it becomes, once it was told to switch protocols.
+    opened: RefCell<Option<Box<Opening>>>,
 }
 
 /// The clock that bounds the time of a head.
@@ -98,7 +104,15 @@ enum Next {
 
 impl Connection {
     pub(crate) const fn new(wire: Rc<Wire>, facts: Facts) -> Self {
-        Self { wire, facts, searched: 0, held: 0 }
+        Self { wire, facts, searched: 0, held: 0, opened: RefCell::new(None) }
+    }
+
+    /// The tunnel that was opened, with what the client has said already.
+    pub(crate) fn into_tunnel(self) -> Option<(Facts, Tunnel)> {
+        let opening = self.opened.into_inner()?;
+        // Nobody else reads: an upgrade has no body.
+        let (client, unread) = Rc::try_unwrap(self.wire).ok()?.dismantle();
+        Some((self.facts, Tunnel::open(client, unread, *opening)))
     }
 
     /// Serves the connection until it leaves.
@@ -129,6 +143,7 @@ impl Connection {
                     thread.cut.set(thread.cut.get() + 1);
                     return Leave::Closed;
                 },
+                Sent::Switched => return Leave::Tunnel,
             }
             self.searched = 0;
             self.facts.requests += 1;
@@ -347,6 +362,10 @@ impl Connection {
         }
         if !wire.body_is_done() && Rc::strong_count(wire) == 1 {
             wire.skip_what_is_here();
+        }
+        if let ResponseBody::Tunnel(opening) = response.body {
+            self.opened.replace(Some(opening));
+            return response::switch(wire, &response.headers).await;
         }
         asked.keep_alive &= self.may_stay(thread);
         let mut scratch = thread.scratch.take();

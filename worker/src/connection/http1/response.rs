@@ -55,6 +55,22 @@ pub(crate) enum Sent {
     Close,
     /// Cut short: the client must be able to see it.
     Cut,
+    /// The client was told to switch protocols: no HTTP follows.
+    Switched,
+}
+
+/// Tells a client that what it asked for begins now (RFC 6455 §4.2.2). Go's server adds no field of
+/// its own here either.
+pub(crate) async fn switch(wire: &Wire, headers: &HeaderMap) -> Sent {
+    let mut out = BytesMut::from(&b"HTTP/1.1 101 Switching Protocols\r\n"[..]);
+    for (name, value) in headers {
+        put_field(&mut out, name, value.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    match write_all(wire, &mut [IoSlice::new(&out)]).await {
+        Ok(()) => Sent::Switched,
+        Err(_) => Sent::Cut,
+    }
 }
 
 /// Writes `response`. `scratch` is empty and comes back empty.
@@ -75,9 +91,10 @@ pub(crate) async fn send(
     put_framing(scratch, framing, keep_alive, asked.version);
     let bodiless = asked.head_only || framing == Framing::None;
     let sent = match body {
-        ResponseBody::Full(_) | ResponseBody::Stream(_) if bodiless => {
+        ResponseBody::Full(_) | ResponseBody::Stream(_) | ResponseBody::Tunnel(_) if bodiless => {
             write_all(wire, &mut [IoSlice::new(scratch)]).await
         },
+        ResponseBody::Tunnel(_) => Err(io::ErrorKind::Unsupported.into()),
         ResponseBody::Full(bytes) => send_full(wire, scratch, &bytes).await,
         ResponseBody::Stream(stream) => send_stream(wire, framing, stream, scratch).await,
     };
@@ -101,6 +118,8 @@ fn framing(asked: Asked, status: StatusCode, body: &ResponseBody) -> Framing {
     let exact = match body {
         ResponseBody::Full(bytes) => Some(bytes.len() as u64),
         ResponseBody::Stream(stream) => stream.size_hint().exact(),
+        // Such an answer is written by `switch`.
+        ResponseBody::Tunnel(_) => None,
     };
     match (exact, asked.version) {
         (Some(bytes), _) => Framing::Length(bytes),
@@ -133,7 +152,7 @@ fn put_head(
     }
 }
 
-fn put_field(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
+pub(crate) fn put_field(out: &mut BytesMut, name: &HeaderName, value: &[u8]) {
     put_canonical(out, name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

@@ -45,11 +45,13 @@ pub(crate) struct Spare {
 impl Spare {
     const BUFFERS_MAX: usize = 64;
 
-    fn take(&self) -> BytesMut {
+    /// One of them, or an empty one.
+    pub(crate) fn take(&self) -> BytesMut {
         self.buffers.borrow_mut().pop().unwrap_or_default()
     }
 
-    fn give(&self, buffer: BytesMut) {
+    /// An empty buffer that is not needed now.
+    pub(crate) fn give(&self, buffer: BytesMut) {
         let mut buffers = self.buffers.borrow_mut();
         if buffers.len() < Self::BUFFERS_MAX {
             buffers.push(buffer);
