@@ -4,9 +4,27 @@
 
 use baton_tests::golden::{NOT_BUILT, differences, needs};
 
-const SUBJECTS: [&str; 16] = [
-    "coll", "conf", "env", "fwd", "gzip", "host", "json", "lb", "manip", "noop", "raw", "redirect",
-    "route", "router", "status", "timeout",
+const SUBJECTS: [&str; 20] = [
+    "coll",
+    "conf",
+    "enc",
+    "env",
+    "fwd",
+    "gzip",
+    "host",
+    "json",
+    "lb",
+    "manip",
+    "negotiate",
+    "noop",
+    "raw",
+    "redirect",
+    "route",
+    "router",
+    "status",
+    "timeout",
+    "xml",
+    "yaml",
 ];
 
 fn check(subject: &str) {
@@ -37,6 +55,7 @@ macro_rules! subjects {
 subjects! {
     collections_answer_as_krakend: "coll",
     configurations_are_read_as_krakend_reads_them: "conf",
+    encodings_are_used_as_in_krakend: "enc",
     the_environment_overrides_as_in_krakend: "env",
     requests_are_forwarded_as_krakend_forwards_them: "fwd",
     gzip_is_handled_as_in_krakend: "gzip",
@@ -44,6 +63,7 @@ subjects! {
     json_is_written_as_krakend_writes_it: "json",
     hosts_are_balanced_as_in_krakend: "lb",
     data_is_shaped_as_in_krakend: "manip",
+    an_accept_is_followed_as_in_krakend: "negotiate",
     no_op_streams_as_krakend_does: "noop",
     protocol_oddities_are_answered_as_krakend_does: "raw",
     redirects_are_followed_as_in_krakend: "redirect",
@@ -51,4 +71,6 @@ subjects! {
     router_options_act_as_in_krakend: "router",
     failing_backends_show_as_in_krakend: "status",
     timeouts_show_as_in_krakend: "timeout",
+    xml_is_read_and_written_as_in_krakend: "xml",
+    yaml_is_written_as_in_krakend: "yaml",
 }

@@ -30,6 +30,20 @@ pub(crate) struct Document {
     pub(crate) made_keys: Vec<u8>,
     /// Children of objects and arrays, each family in one piece.
     pub(crate) entries: Vec<Entry>,
+    /// Whose numbers these are; only renderers of other things than JSON care.
+    pub(crate) numbers: Numbers,
+}
+
+/// What Go holds a number as: `xml` and `yaml` show that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Numbers {
+    /// The text that a backend wrote.
+    #[default]
+    Text,
+    /// `float64`: the numbers of a configuration in JSON.
+    Float,
+    /// Integers are that, others `float64`: a configuration in YAML or TOML, or our own.
+    Exact,
 }
 
 /// A top-level field and the document it belongs to.
@@ -140,7 +154,7 @@ impl Key {
     }
 
     #[inline]
-    fn compare(self, other: Self, input: &[u8], made_keys: &[u8]) -> Ordering {
+    pub(crate) fn compare(self, other: Self, input: &[u8], made_keys: &[u8]) -> Ordering {
         match self.prefix.cmp(&other.prefix) {
             Ordering::Equal => compare_whole(self, other, input, made_keys),
             different => different,

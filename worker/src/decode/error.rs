@@ -1,11 +1,13 @@
-//! Why a body could not be decoded, in the words of Go's `encoding/json`.
+//! Why a body could not be decoded, in the words of Go's decoders.
 //!
 //! With `router.return_error_msg` these texts leave the gateway, and people match on them.
 
 use std::fmt;
 
+use super::xml::XmlError;
+
 /// A body that is not what its `encoding` promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Nothing but blanks.
     #[error("EOF")]
@@ -29,6 +31,9 @@ pub enum DecodeError {
         /// Go's name of the wanted type.
         wanted: &'static str,
     },
+    /// No XML.
+    #[error("xml.Decoder.Token() - {0}")]
+    Xml(Box<XmlError>),
     /// Longer than [`super::BODY_BYTES_MAX`].
     #[error("body too large")]
     TooLarge,

@@ -6,9 +6,11 @@
 mod data;
 mod error;
 mod json;
+mod prune;
 mod shape;
 mod string;
 mod trie;
+mod xml;
 #[cfg(test)]
 mod differential;
 #[cfg(test)]
@@ -18,9 +20,10 @@ use bytes::Bytes;
 
 use baton_shared::config::model::BackendConfig;
 
-pub use data::Data;
+pub use data::{Data, Numbers};
 pub use error::DecodeError;
 pub use shape::{PATH_KEYS_MAX, PathTooLong, Shape};
+pub use xml::{Problem as XmlProblem, XmlError};
 
 pub(crate) use data::{Document, Entry, Value};
 pub(crate) use json::pieces;
@@ -39,6 +42,8 @@ pub enum Encoding {
     SafeJson,
     /// `string`: `{"content": "<body>"}`.
     String,
+    /// `xml`: the element tree of the document.
+    Xml,
     /// `no-op`: nothing is decoded; beside others it contributes `{}`.
     NoOp,
 }
@@ -51,7 +56,8 @@ impl Encoding {
             "safejson" => Some(Self::SafeJson),
             "string" => Some(Self::String),
             "no-op" => Some(Self::NoOp),
-            "xml" | "rss" => None,
+            "xml" => Some(Self::Xml),
+            "rss" => None,
             _ => Some(Self::Json),
         }
     }
@@ -115,6 +121,7 @@ impl Decoder {
             Encoding::Json => json::decode(self.root(), &self.shape, body),
             Encoding::SafeJson => json::decode(json::Root::Any, &self.shape, body),
             Encoding::String => Ok(string::decode(&self.shape, body)),
+            Encoding::Xml => xml::decode(self.is_collection, &self.shape, body),
             Encoding::NoOp => Ok(Data::empty()),
         }
     }

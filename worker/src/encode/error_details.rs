@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::escape;
-use crate::decode::Data;
+use crate::decode::{Data, Numbers};
 
 /// `{"error_NAME": {"http_status_code": …, "http_body": …, "http_body_encoding": …}}`, in this order;
 /// an empty body and an absent `Content-Type` are left out. No shape is applied to it.
@@ -21,7 +21,11 @@ pub fn error_details(name: &str, status: u16, body: &[u8], content_type: Option<
         escape::plain(content_type, &mut json);
     }
     json.push(b'}');
-    Data::field(format!("error_{name}").as_bytes(), Bytes::from(json))
+    let mut data = Data::field(format!("error_{name}").as_bytes(), Bytes::from(json));
+    if let [document] = data.documents.as_mut_slice() {
+        document.numbers = Numbers::Exact;
+    }
+    data
 }
 
 #[cfg(test)]

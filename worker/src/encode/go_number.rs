@@ -1,4 +1,8 @@
-//! A number of the configuration as Go's `encoding/json` writes a `float64`.
+//! A number of the configuration as Go writes a `float64`: in JSON, and elsewhere.
+
+use std::borrow::Cow;
+
+use crate::decode::Numbers;
 
 /// Shortest digits that read back the same; exponents below 1e-6 and from 1e21 on. Infinity and NaN
 /// have no JSON: `None`.
@@ -12,6 +16,34 @@ pub(super) fn float64(number: f64) -> Option<String> {
     }
     let text = format!("{number:e}");
     Some(if size < 1.0 { text } else { text.replace('e', "e+") })
+}
+
+/// A number of the configuration as Go's `%v` shows it: exponents below 1e-4 and from 1e6
+/// on. What is no `float64` is its text.
+pub(super) fn shown(text: &[u8], numbers: Numbers) -> Cow<'_, [u8]> {
+    let is_integer = || text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-');
+    let is_float = match numbers {
+        Numbers::Text => false,
+        Numbers::Float => true,
+        Numbers::Exact => !is_integer(),
+    };
+    let float = std::str::from_utf8(text).ok().filter(|_| is_float);
+    match float.and_then(|text| text.parse::<f64>().ok()) {
+        Some(float) => Cow::Owned(shortest(float).into_bytes()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// `strconv.FormatFloat(number, 'g', -1, 64)`.
+fn shortest(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return number.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ mod json;
 mod negotiate;
 mod static_json;
 mod string;
+mod tree;
+mod xml;
+mod yaml;
 
 use bytes::Bytes;
 
@@ -32,6 +35,10 @@ pub enum OutputEncoding {
     JsonCollection,
     /// `string`: the text that stands under `content`.
     String,
+    /// `xml`: as `mxj` writes it.
+    Xml,
+    /// `yaml`: as `goccy/go-yaml` writes it.
+    Yaml,
     /// `negotiate`: by the request's `Accept`.
     Negotiate,
     /// `no-op`: the backend's answer, streamed.
@@ -56,6 +63,8 @@ pub struct Rendered {
 }
 
 const JSON: &str = "application/json; charset=utf-8";
+const XML: &str = "application/xml";
+const YAML: &str = "application/yaml; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 impl OutputEncoding {
@@ -76,7 +85,10 @@ impl OutputEncoding {
     #[must_use]
     pub const fn content_types(self) -> &'static [&'static str] {
         match self {
-            Self::Json | Self::JsonCollection | Self::Negotiate => &[JSON],
+            Self::Json | Self::JsonCollection => &[JSON],
+            Self::Xml => &[XML],
+            Self::Yaml => &[YAML],
+            Self::Negotiate => &[JSON, XML, YAML],
             Self::String => &[TEXT],
             Self::NoOp => &[],
         }
@@ -90,7 +102,8 @@ impl OutputEncoding {
             "string" => Some(Ok(Self::String)),
             "negotiate" => Some(Ok(Self::Negotiate)),
             "no-op" => Some(Ok(Self::NoOp)),
-            "xml" | "yaml" => Some(Err(NotBuilt { name: name.to_owned() })),
+            "xml" => Some(Ok(Self::Xml)),
+            "yaml" => Some(Ok(Self::Yaml)),
             _ => None,
         }
     }
@@ -101,12 +114,16 @@ impl OutputEncoding {
 #[must_use]
 pub fn render(encoding: OutputEncoding, data: &Data, accept: Option<&[u8]>) -> Rendered {
     match encoding {
-        OutputEncoding::Negotiate => match negotiate::choose(accept.unwrap_or_default()) {
-            // Renderers of these two are not built: JSON is an answer to any `Accept`.
-            negotiate::Offer::Xml | negotiate::Offer::Yaml | negotiate::Offer::Json => {
-                Rendered { content_type: JSON, body: json::object(data) }
-            },
+        OutputEncoding::Negotiate => {
+            let chosen = match negotiate::choose(accept.unwrap_or_default()) {
+                negotiate::Offer::Xml => OutputEncoding::Xml,
+                negotiate::Offer::Yaml => OutputEncoding::Yaml,
+                negotiate::Offer::Json => OutputEncoding::Json,
+            };
+            render(chosen, data, None)
         },
+        OutputEncoding::Yaml => Rendered { content_type: YAML, body: yaml::document(data) },
+        OutputEncoding::Xml => Rendered { content_type: XML, body: xml::document(data) },
         OutputEncoding::JsonCollection => {
             Rendered { content_type: JSON, body: json::collection(data) }
         },
@@ -145,6 +162,9 @@ mod tests {
         check("nope", &["String"], OutputEncoding::Json);
         check("nope", &[""], OutputEncoding::Json);
         check("nope", &["string", "string"], OutputEncoding::Json);
+        check("nope", &["xml"], OutputEncoding::Xml);
+        check("nope", &["yaml"], OutputEncoding::Yaml);
+        check("nope", &["rss"], OutputEncoding::Json);
         check("fast-json", &["json"], OutputEncoding::Json);
     }
 
@@ -157,10 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_named() {
-        let output_encoding = "xml".to_owned();
-        let endpoint = EndpointConfig { output_encoding, ..EndpointConfig::default() };
-        let not_built = NotBuilt { name: "xml".to_owned() };
-        assert_eq!(OutputEncoding::compile(&endpoint), Err(not_built));
+    fn negotiate_writes_what_is_asked_for() {
+        let data = crate::decode::tests::decode(|_| {}, r#"{"a":1}"#).unwrap();
+        let check = |accept: Option<&str>, content_type: &str, body: &str| {
+            let accept = accept.map(str::as_bytes);
+            let rendered = render(OutputEncoding::Negotiate, &data, accept);
+            assert_eq!((rendered.content_type, &*rendered.body), (content_type, body.as_bytes()));
+            assert!(OutputEncoding::Negotiate.content_types().contains(&content_type));
+        };
+        check(None, JSON, r#"{"a":1}"#);
+        check(Some("application/xml"), XML, "<a>1</a>");
+        check(Some("text/plain"), YAML, "a: \"1\"\n");
+        check(Some("application/x-yaml"), YAML, "a: \"1\"\n");
     }
 }

@@ -50,7 +50,11 @@ fn read(root: Root, shape: &Shape, body: Bytes) -> Read<Data> {
         },
     };
     let Builder { made_keys, entries, pending, .. } = reader.builder;
-    Ok(shape.arrange(found, pending, Document { input: body, made_keys, entries }))
+    Ok(shape.arrange(
+        found,
+        pending,
+        Document { input: body, made_keys, entries, ..Document::default() },
+    ))
 }
 
 #[cold]
