@@ -4,7 +4,8 @@
 
 use baton_tests::golden::{NOT_BUILT, differences, needs};
 
-const SUBJECTS: [&str; 20] = [
+const SUBJECTS: [&str; 22] = [
+    "breaker",
     "coll",
     "conf",
     "enc",
@@ -19,6 +20,7 @@ const SUBJECTS: [&str; 20] = [
     "noop",
     "raw",
     "redirect",
+    "rl",
     "route",
     "router",
     "status",
@@ -53,6 +55,7 @@ macro_rules! subjects {
 }
 
 subjects! {
+    breakers_open_and_close_as_in_krakend: "breaker",
     collections_answer_as_krakend: "coll",
     configurations_are_read_as_krakend_reads_them: "conf",
     encodings_are_used_as_in_krakend: "enc",
@@ -67,6 +70,7 @@ subjects! {
     no_op_streams_as_krakend_does: "noop",
     protocol_oddities_are_answered_as_krakend_does: "raw",
     redirects_are_followed_as_in_krakend: "redirect",
+    rate_limits_refuse_as_in_krakend: "rl",
     paths_are_routed_as_in_krakend: "route",
     router_options_act_as_in_krakend: "router",
     failing_backends_show_as_in_krakend: "status",

@@ -28,11 +28,11 @@ pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response 
     let Some(endpoint) = plan.endpoint(found.value) else {
         return Box::pin(answer_own(thread, found.value, head, body)).await;
     };
-    if let Err(refusal) = guards::run(endpoint, head) {
-        return respond::refused(refusal);
-    }
     let client = plan.client_ip.find(head, &request.peer);
     let asked = Asked::new(head, client, &found.params);
+    if let Err(refusal) = guards::run(thread, endpoint, &asked) {
+        return respond::refused(refusal);
+    }
     match proxy::run(thread, endpoint, &asked, body, begun).await {
         Ok(response) => response,
         Err(failure) => {

@@ -1,6 +1,6 @@
 //! The two vocabularies between the supervisor and a worker.
 //!
-//! A worker's life: `Hello` → (`Start`) → `Need`… → `Plan` or `Invalid` → (`Listen`) → `Warming`… →
+//! A worker's life: `Hello` → (`Start`) → `Need`… → (`NeedSoft`) → `Plan` or `Invalid` → (`Listen`) → `Warming`… →
 //! `Ready` → (`Probe`) `Probed` → (`Accept`) `Accepting` → (`StopAccept`) `Stopped` →
 //! (`HandOverTo`) `HandedOver` → (`Drain`) `Drained` → gone.
 
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Kind;
+use crate::soft::Sizes;
 use crate::words::{GenerationId, JsonPointer, ListenerId, Monotonic};
 
 /// A vocabulary that a [`super::Channel`] can carry.
@@ -32,6 +33,13 @@ pub enum ToWorker {
         path: String,
         /// What is there.
         found: Found,
+    },
+    /// The answer to `NeedSoft`. Descriptor: the memory, unless there is none.
+    Soft {
+        /// The oldest generation that lives or may come back.
+        oldest: GenerationId,
+        /// Why there is no memory.
+        failure: Option<String>,
     },
     /// Listening sockets, in the order of `sockets`; more follow unless `last`.
     Listen {
@@ -141,6 +149,8 @@ pub enum FromWorker {
         /// As the configuration names it.
         path: String,
     },
+    /// I need memory for limits and breakers that outlives me: of this size at least.
+    NeedSoft(Sizes),
     /// The configuration is good: this is what the supervisor must know of it.
     Plan(Plan),
     /// The configuration is refused.
@@ -265,10 +275,12 @@ impl Message for ToWorker {
         match self {
             Self::Start(_)
             | Self::File { found: Found::File { .. }, .. }
+            | Self::Soft { failure: None, .. }
             | Self::HandOverTo
             | Self::HandOverFrom => 1,
             Self::Listen { sockets, .. } => sockets.len(),
             Self::File { .. }
+            | Self::Soft { .. }
             | Self::Probe
             | Self::Accept
             | Self::StopAccept

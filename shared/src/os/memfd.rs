@@ -1,4 +1,5 @@
-//! Sealed memory: bytes that can travel between processes and that nobody can change any more.
+//! Memory files: bytes that can travel between processes and that nobody can change any more, and memory
+//! of a fixed size that many change.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -8,6 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::ftruncate;
 
 /// An empty memory file that can still be written and sealed.
 ///
@@ -40,6 +42,19 @@ pub fn seal(fd: impl AsFd) -> Result<(), Errno> {
     fcntl(fd, FcntlArg::F_ADD_SEALS(seals)).map(drop)
 }
 
+/// Zeroes that can be written by everybody who holds it, and neither grown nor shrunk. Takes memory only
+/// where it is touched.
+///
+/// # Errors
+/// What the kernel says: out of descriptors.
+pub fn fixed(name: &str, bytes: u64) -> Result<OwnedFd, Errno> {
+    let fd = open(name)?;
+    ftruncate(&fd, i64::try_from(bytes).map_err(|_too_large| Errno::EFBIG)?)?;
+    let seals = SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(fd)
+}
+
 /// Everything in the memory file, wherever its cursor stands.
 ///
 /// # Errors
@@ -67,6 +82,15 @@ mod tests {
         assert_eq!(read(&fd, 10).unwrap(), b"{}");
         let error = File::from(fd).write_all(b"x").unwrap_err();
         assert_eq!(error.raw_os_error(), Some(Errno::EPERM as i32));
+    }
+
+    #[test]
+    fn what_is_fixed_can_be_written_but_keeps_its_size() {
+        let file = File::from(fixed("soft", 4096).unwrap());
+        file.write_all_at(b"x", 4095).unwrap();
+        let beyond = file.write_all_at(b"x", 4096).unwrap_err();
+        assert_eq!(beyond.raw_os_error(), Some(Errno::EPERM as i32));
+        assert_eq!(file.set_len(1).unwrap_err().raw_os_error(), Some(Errno::EPERM as i32));
     }
 
     #[test]

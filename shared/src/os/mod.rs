@@ -4,6 +4,7 @@
 
 pub mod beneath;
 pub mod inherited;
+pub mod map;
 pub mod memfd;
 pub mod process;
 pub mod scm;

@@ -15,6 +15,7 @@ use super::callers::Callers;
 use super::event::{Action, Content, End, Event, Said, Snapshotted, TxnId, WorkerId};
 use super::keeper::Keeper;
 use super::notice::Notice;
+use super::soft::SoftState;
 use super::state::Reload;
 use crate::generation::worker::{Order, Worker};
 use crate::listener::bind::Shards;
@@ -59,6 +60,7 @@ pub(crate) struct Drive<T> {
     pub(super) binding: Option<TxnId>,
     pub(crate) callers: Callers,
     pub(super) keeper: Keeper,
+    pub(super) soft: SoftState,
     pub(super) started: Monotonic,
 }
 
@@ -69,6 +71,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             config: settings.config.to_string_lossy().into_owned(),
             folder: std::env::current_dir().unwrap_or_default(),
             keeper: Keeper::new(settings.history.as_ref()),
+            soft: SoftState::default(),
             settings,
             tell,
             heard,
@@ -166,6 +169,10 @@ impl<T: FnMut(Notice)> Drive<T> {
             FromWorker::Hello { .. } => Said::Hello,
             FromWorker::Need { path } => {
                 self.need(worker, &path);
+                return None;
+            },
+            FromWorker::NeedSoft(sizes) => {
+                self.need_soft(worker, sizes);
                 return None;
             },
             FromWorker::Plan(plan) => {

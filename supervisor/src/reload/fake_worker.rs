@@ -135,7 +135,10 @@ impl Fake {
                 return false;
             },
             ToWorker::Quit => return false,
-            ToWorker::Start(_) | ToWorker::File { .. } | ToWorker::HandOverFrom => {},
+            ToWorker::Start(_)
+            | ToWorker::File { .. }
+            | ToWorker::Soft { .. }
+            | ToWorker::HandOverFrom => {},
         }
         true
     }

@@ -10,6 +10,7 @@ mod view;
 pub mod drive;
 mod sources;
 mod sockets;
+mod soft;
 mod keeper;
 mod status;
 mod callers;

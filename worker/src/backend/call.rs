@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::failure::{CallError, Failure};
+use super::limits;
 use super::query::QueryFilter;
 use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, Line, Own};
@@ -73,12 +74,17 @@ pub(crate) async fn call(
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
     };
     let hop = Hop { method: &backend.method, host, uri, adjust: &|_| {} };
-    let answer = send(thread, backend, caller, hop, body, deadline).await?;
-    if answer.status.is_redirection() {
-        // In a box: the way of all other answers stays small.
-        return Box::pin(follow(thread, backend, caller, kept, answer, deadline)).await;
+    let pass = limits::enter_http(thread, backend)?;
+    let mut answer = send(thread, backend, caller, hop, body, deadline).await;
+    if let Ok(first) = answer {
+        answer = match first.status.is_redirection() {
+            // In a box: the way of all other answers stays small.
+            true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
+            false => Ok(first),
+        };
     }
-    Ok(answer)
+    pass.hear_http(backend, &answer);
+    answer
 }
 
 /// One request of a call: the first, or one that a redirect asks for.

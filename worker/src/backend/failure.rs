@@ -23,6 +23,15 @@ pub enum Failure {
     /// A backend without hosts.
     #[error("no hosts available")]
     NoHosts,
+    /// `qos/ratelimit/proxy`. The slip of the pen is KrakenD's.
+    #[error("rate limit exceded")]
+    Limited,
+    /// `qos/circuit-breaker`: nobody is let through.
+    #[error("circuit breaker is open")]
+    BreakerOpen,
+    /// `qos/circuit-breaker`: somebody else tries.
+    #[error("too many requests")]
+    BreakerBusy,
     /// The endpoint's `timeout` passed.
     #[error("context deadline exceeded")]
     Late,

@@ -9,6 +9,7 @@ mod call;
 pub(crate) mod dial;
 pub(crate) mod failure;
 mod gunzip;
+pub(crate) mod limits;
 mod link;
 mod redirect;
 pub(crate) mod request;

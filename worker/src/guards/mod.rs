@@ -1,23 +1,32 @@
 //! What is refused before a backend is called, in KrakenD's order: bot detector, JWT, rate limits.
 //!
-//! None of them is built yet. What protects and is not built does not fail open: such an endpoint refuses.
+//! What protects and is not built does not fail open: such an endpoint refuses.
 
 pub mod client_ip;
+pub(crate) mod rate_limit;
 
-use crate::message::Head;
-use crate::plan::{Endpoint, Pipe};
+use crate::plan::{Endpoint, Pipe, ThreadState};
+use crate::proxy::Asked;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The endpoint asks for what is not built, as was told at start: 501.
     NotBuilt,
+    /// The client asks too often: 429.
+    ClientLimited,
+    /// All together ask too often: 503.
+    Limited,
 }
 
 /// Lets a request pass or refuses it.
-pub(crate) fn run(endpoint: &Endpoint, _head: &Head) -> Result<(), Refusal> {
-    match endpoint.pipe {
-        Pipe::NotBuilt => Err(Refusal::NotBuilt),
-        Pipe::NoOp(_) | Pipe::Data(_) | Pipe::WebSocket(_) | Pipe::Empty => Ok(()),
+pub(crate) fn run(
+    thread: &ThreadState,
+    endpoint: &Endpoint,
+    asked: &Asked<'_>,
+) -> Result<(), Refusal> {
+    if matches!(endpoint.pipe, Pipe::NotBuilt) {
+        return Err(Refusal::NotBuilt);
     }
+    endpoint.rate_limits.iter().try_for_each(|limit| limit.check(&thread.plan.soft, asked))
 }

@@ -282,7 +282,10 @@ impl Worker {
                 self.ping(txn, nonce);
             },
             ToWorker::Quit => return Some(End::Asked),
-            ToWorker::Start(_) | ToWorker::File { .. } | ToWorker::Listen { .. } => {},
+            ToWorker::Start(_)
+            | ToWorker::File { .. }
+            | ToWorker::Soft { .. }
+            | ToWorker::Listen { .. } => {},
         }
         None
     }

@@ -9,6 +9,8 @@ use baton_shared::control::Channel;
 use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker};
 use baton_shared::log;
 use baton_shared::os::memfd;
+use baton_shared::soft::{Memory, Tenant};
+use baton_shared::words::GenerationId;
 
 use super::control::End;
 use super::planning::{self, Need, Planning};
@@ -35,6 +37,7 @@ pub(super) async fn prepare(channel: &Channel) -> Result<(Start, Arc<Plan>, Sock
     };
     let planning = planning::start(start.clone(), text).map_err(|_error| End::Failed)?;
     let plan = await_plan(channel, txn, planning).await?;
+    keep_soft_state(channel, txn, &plan, start.generation).await?;
     say(channel, txn, &FromWorker::Plan(plan.summary())).await?;
     let sockets = await_sockets(channel).await?;
     Ok((start, plan, sockets))
@@ -85,6 +88,39 @@ async fn await_plan(channel: &Channel, txn: u64, mut planning: Planning) -> Resu
             },
         }
     }
+}
+
+/// Limits and breakers go on where the generation before left them.
+async fn keep_soft_state(
+    channel: &Channel,
+    txn: u64,
+    plan: &Plan,
+    generation: GenerationId,
+) -> Result<(), End> {
+    let Some(sizes) = plan.soft.sizes() else { return Ok(()) };
+    say(channel, txn, &FromWorker::NeedSoft(sizes)).await?;
+    let (oldest, memory) = loop {
+        match channel.receive::<ToWorker>().await {
+            Ok((_, ToWorker::Soft { oldest, failure }, fds)) => match fds.first() {
+                Some(memory) => {
+                    break (oldest, Memory::map(memory).map_err(|error| error.to_string()));
+                },
+                None => break (oldest, Err(failure.unwrap_or_default())),
+            },
+            Ok((txn, ToWorker::Ping { nonce }, _)) => alive(channel, txn, nonce).await?,
+            Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
+            Ok(_) => {},
+            Err(_gone) => return Err(End::Failed),
+        }
+    };
+    let tenant = Tenant { generation, oldest };
+    let kept = memory
+        .and_then(|memory| plan.soft.keep_in(memory, tenant).map_err(|error| error.to_string()));
+    let Err(reason) = kept else { return Ok(()) };
+    log::error("SERVICE", format!("limits and breakers begin anew with every reload: {reason}"));
+    let Err(error) = plan.soft.keep_privately() else { return Ok(()) };
+    say(channel, txn, &FromWorker::Fatal { reason: error.to_string() }).await?;
+    Err(End::Failed)
 }
 
 async fn await_sockets(channel: &Channel) -> Result<Sockets, End> {

@@ -8,6 +8,7 @@ use super::host::{Host, HostError, HostId};
 use super::settings;
 use super::template::{AnswerSlots, Template};
 use crate::backend::exchange::Reuse;
+use crate::backend::limits::{self, Limits};
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
 
@@ -26,6 +27,8 @@ pub struct BackendPlan {
     pub(crate) targets: Box<[HostTarget]>,
     /// The fields that are sent.
     pub(crate) headers: HeaderPlan,
+    /// What keeps calls from it.
+    pub(crate) limits: Option<Box<Limits>>,
     /// What becomes of an answer that is neither 200 nor 201.
     pub(crate) on_error: OnError,
     /// What becomes of a request's body when its answer is a 307 or 308.
@@ -126,6 +129,7 @@ fn compile_with(
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
         targets,
         headers,
+        limits: limits::compile(&mut compiler.soft, endpoint, backend),
         on_error: on_error(backend),
         on_redirect: on_redirect(compiler, backend),
     }

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use baton_shared::config::model::{ServiceConfig, Wait};
+use baton_shared::config::model::{Namespace, ServiceConfig, Wait};
 use baton_shared::control::message::{Invalid, Notice, Options, Policy};
 use baton_shared::log;
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 
 use super::host::HostTable;
+use super::soft::SoftPlan;
 use super::unbuilt::{self, Unguarded, Verdict};
 use super::{ClientPlan, Plan, TellErrors};
 use super::{edge, endpoint};
@@ -16,6 +17,7 @@ use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
 use crate::guards::client_ip::ClientIp;
+use crate::guards::rate_limit::RateConfig;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
 use crate::respond::lines::LinesTable;
@@ -46,6 +48,9 @@ pub(super) struct Compiler<'a> {
     pub(super) options: &'a Options,
     pub(super) hosts: HostTable,
     pub(super) lines: LinesTable,
+    pub(super) soft: SoftPlan,
+    /// `qos/ratelimit/service`.
+    pub(super) service_rate: Option<RateConfig>,
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
@@ -62,6 +67,13 @@ impl Compiler<'_> {
     pub(super) fn refuse(&mut self, at: &JsonPointer, text: impl Into<String>) {
         self.refusals.push(self.service.source.notice(at, text));
     }
+
+    /// Reads a block of rate limits.
+    pub(super) fn rate_config(&mut self, block: &Namespace, owner: &str) -> RateConfig {
+        let (source, notices) = (&self.service.source, &mut self.notices);
+        let tell = |key: &str, text| notices.push(source.notice(&block.at.key(key), text));
+        RateConfig::read(&block.settings, owner, &mut self.soft, tell)
+    }
 }
 
 /// Compiles `config`.
@@ -77,6 +89,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         options: &options.options,
         hosts: HostTable::default(),
         lines: LinesTable::new(miss::version_value(&flags, version)),
+        soft: SoftPlan::default(),
+        service_rate: None,
         backends: 0,
         notices: Vec::new(),
         refusals: Vec::new(),
@@ -85,6 +99,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let verdict = judged(&mut compiler)?;
     let router = route(&compiler, &flags)?;
     let client_ip = client_ip(&mut compiler, &flags);
+    compiler.service_rate = service_rate(&mut compiler);
     let endpoints: Vec<_> = config
         .endpoints
         .iter()
@@ -115,6 +130,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         agent: format!("KrakenD Version {version}").into(),
         lines: compiler.lines.into_texts(),
         failures,
+        soft: compiler.soft,
         tell_errors: if flags.return_error_msg { TellErrors::Yes } else { TellErrors::No },
     })
 }
@@ -216,6 +232,12 @@ fn collided(config: &ServiceConfig, collision: &Collision) -> Notice {
         .map(|other| format!(" ({}, line {})", other.at, config.source.line(&other.at)));
     let text = format!("{collision}{}", other.unwrap_or_default());
     config.source.notice(&at, text)
+}
+
+fn service_rate(compiler: &mut Compiler<'_>) -> Option<RateConfig> {
+    const NAMESPACE: &str = "qos/ratelimit/service";
+    let block = compiler.service.extra_config.namespaces.get(NAMESPACE)?;
+    Some(compiler.rate_config(block, NAMESPACE))
 }
 
 /// Whom a request is from; KrakenD's default, to believe everybody, is told.

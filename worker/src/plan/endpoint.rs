@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::compile::Compiler;
 use super::pipe::{self, Pipe};
 use crate::encode::OutputEncoding;
+use crate::guards::rate_limit::RateLimit;
 use crate::respond::lines::{Completed, LinesId};
 
 /// A public route and what answers it.
@@ -20,6 +21,8 @@ pub struct Endpoint {
     pub(crate) timeout: Duration,
     /// `"@baton".stream_timeout`: bounds the body of a `no-op` answer in place of `timeout`.
     pub(crate) stream: StreamBound,
+    /// How often it may be asked: the service's limits, then its own.
+    pub(crate) rate_limits: Box<[RateLimit]>,
     /// What answers.
     pub(crate) pipe: Pipe,
     /// Lines of answers with data, by their `Content-Type`.
@@ -97,9 +100,25 @@ pub(super) fn compile(
         tag: format!("ENDPOINT: {}", config.route).into(),
         timeout: timeout(config),
         stream: StreamBound::of(config),
+        rate_limits: rate_limits(compiler, config),
         pipe,
         lines,
     }
+}
+
+fn rate_limits(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Box<[RateLimit]> {
+    const NAMESPACE: &str = "qos/ratelimit/router";
+    let block = config.extra_config.namespaces.get(NAMESPACE);
+    let own = block.map(|block| {
+        let owner = format!("{NAMESPACE}\0{} {}", config.method, config.route);
+        compiler.rate_config(block, &owner)
+    });
+    let service = compiler.service_rate.clone();
+    let blocks = [(service, &config.at), (own, block.map_or(&config.at, |block| &block.at))];
+    let limits = blocks.into_iter().filter_map(|(limits, at)| {
+        limits?.compile(&config.route, |key, text| compiler.tell(&at.key(key), text))
+    });
+    limits.collect()
 }
 
 fn data_lines(

@@ -10,7 +10,8 @@ mod compile;
 mod endpoint;
 mod host;
 mod pipe;
-mod settings;
+pub(crate) mod settings;
+pub(crate) mod soft;
 mod thread;
 mod unbuilt;
 mod websocket;
@@ -28,6 +29,7 @@ pub(crate) use endpoint::StreamDeadline;
 pub use host::{Host, HostError, HostId, Scheme};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
+use soft::SoftPlan;
 pub use thread::ThreadState;
 pub use websocket::WebSocketPlan;
 
@@ -76,6 +78,8 @@ pub struct Plan {
     pub(crate) lines: Box<[Box<str>]>,
     /// Which of them failures have.
     pub(crate) failures: FailureLines,
+    /// The states of limits and breakers.
+    pub(crate) soft: SoftPlan,
     /// Whether clients are told why something failed (`router.return_error_msg`).
     pub(crate) tell_errors: TellErrors,
 }

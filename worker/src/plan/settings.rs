@@ -35,3 +35,23 @@ pub(crate) fn string<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
         },
     }
 }
+
+/// A member that is a number; a text that looks like one is none.
+pub(crate) fn number(node: &Node, key: &str) -> Option<f64> {
+    match &member(node, key)?.value {
+        Value::Number(text) => text.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        },
+    }
+}
+
+/// A member as Go prints it (`%v`); lists and objects are empty.
+pub(crate) fn shown(node: &Node, key: &str) -> Option<String> {
+    Some(match &member(node, key)?.value {
+        Value::String(text) | Value::Number(text) => text.clone(),
+        Value::Bool(value) => value.to_string(),
+        Value::Null => "<nil>".to_owned(),
+        Value::Array(_) | Value::Object(_) => String::new(),
+    })
+}

@@ -10,7 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::backend::{Answer, AnswerBody, Decoding, Failure, call};
+use crate::backend::{Answer, AnswerBody, Decoding, Failure, call, limits};
 use crate::message::{RequestBody, Response, ResponseBody};
 use crate::plan::{BackendPlan, StreamDeadline, ThreadState};
 use crate::respond::sniff;
@@ -24,8 +24,10 @@ pub(crate) async fn run(
     deadline: Instant,
     stream_until: StreamDeadline,
 ) -> Result<Response, Failure> {
-    let answer = call(thread, backend, &asked.caller(Decoding::None), body, deadline).await?;
-    let Answer { status, mut headers, mut body, .. } = answer;
+    let pass = limits::enter(thread, backend)?;
+    let answer = call(thread, backend, &asked.caller(Decoding::None), body, deadline).await;
+    pass.hear(&answer);
+    let Answer { status, mut headers, mut body, .. } = answer?;
     let is_typed = headers.contains_key(CONTENT_TYPE) || headers.contains_key(CONTENT_ENCODING);
     let here = poll_fn(|context| Poll::Ready(body.take_if_here(context))).await;
     let body = if let Some(bytes) = here {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::body::CallBody;
 use super::{Asked, Part};
-use crate::backend::{Answer, AnswerBody, AnswerError, Decoding, Failure, call};
+use crate::backend::{Answer, AnswerBody, AnswerError, Decoding, Failure, call, limits};
 use crate::decode::{Data, Decoder};
 use crate::encode::error_details;
 use crate::plan::{BackendPlan, CallPlan, OnError, ThreadState};
@@ -26,8 +26,21 @@ const ANSWER_BYTES_MAX: u64 = 1 << 30;
 /// What is reserved at once for an answer that announces its length.
 const RESERVE_BYTES_MAX: u64 = 1 << 20;
 
-/// Calls the backend and decodes its answer.
+/// Calls the backend, if its limits let it, and decodes its answer.
 pub(super) async fn run(
+    thread: &ThreadState,
+    plan: &CallPlan,
+    asked: &Asked<'_>,
+    body: CallBody,
+    deadline: Instant,
+) -> Result<Part, Failure> {
+    let pass = limits::enter(thread, &plan.backend)?;
+    let part = exchange(thread, plan, asked, body, deadline).await;
+    pass.hear(&part);
+    part
+}
+
+async fn exchange(
     thread: &ThreadState,
     plan: &CallPlan,
     asked: &Asked<'_>,

@@ -69,6 +69,8 @@ pub(crate) fn empty() -> Response {
 pub(crate) fn refused(refusal: Refusal) -> Response {
     let status = match refusal {
         Refusal::NotBuilt => StatusCode::NOT_IMPLEMENTED,
+        Refusal::ClientLimited => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Limited => StatusCode::SERVICE_UNAVAILABLE,
     };
     Response::new(status, Bytes::new())
 }
@@ -110,6 +112,9 @@ const fn status(failure: &Failure) -> StatusCode {
             StatusCode::BAD_GATEWAY
         },
         Failure::NoHosts
+        | Failure::Limited
+        | Failure::BreakerOpen
+        | Failure::BreakerBusy
         | Failure::Late
         | Failure::Call { .. }
         | Failure::Url(_)

@@ -50,11 +50,16 @@ pub enum Kind {
 /// What Baton does.
 pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "router"),
+    (Level::Service, "qos/ratelimit/service"),
     (Level::Endpoint, "proxy"),
     (Level::Endpoint, "websocket"),
+    (Level::Endpoint, "qos/ratelimit/router"),
     (Level::Backend, "proxy"),
     (Level::Backend, "backend/http"),
     (Level::Backend, "backend/http/client"),
+    (Level::Backend, "qos/circuit-breaker"),
+    (Level::Backend, "qos/circuit-breaker/http"),
+    (Level::Backend, "qos/ratelimit/proxy"),
 ];
 
 /// The keys of `proxy` that Baton does; the others are told of one by one.
