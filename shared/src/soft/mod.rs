@@ -10,6 +10,8 @@ mod breaker;
 mod clients;
 mod layout;
 mod slot;
+#[cfg(test)]
+mod processes;
 
 pub use breaker::{Breaker, Change, Outcome, Refused, State, Ticket, Words};
 pub use bucket::Rate;

@@ -228,3 +228,131 @@ pub(crate) fn capacity(settings: &Node, key: &str) -> Option<u64> {
 pub(crate) const fn whole(value: f64) -> u64 {
     value as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use baton_shared::config::read::{Format, read};
+
+    use crate::plan::settings::member;
+    use crate::route::Params;
+    use crate::route::tests::head;
+
+    use super::*;
+
+    /// A block, compiled for `route`, and what is said of it.
+    struct Bench {
+        soft: SoftPlan,
+        limit: Option<RateLimit>,
+        said: Vec<String>,
+    }
+
+    impl Bench {
+        fn new(block: &str, route: &str) -> Self {
+            let document = read(Format::Json, format!("{{\"x\": {block}}}").as_bytes()).unwrap();
+            let settings = member(&document.root, "x").unwrap();
+            let (mut soft, mut said) = (SoftPlan::default(), Vec::new());
+            let mut tell = |key: &str, text| said.push(format!("{key}: {text}"));
+            let config = RateConfig::read(settings, "test", &mut soft, &mut tell);
+            let limit = config.compile(route, &mut tell);
+            Self { soft, limit, said }
+        }
+
+        /// `1` for each request that passes, `c` and `a` for those that are refused for their client or
+        /// for all.
+        fn ask(&self, client: &str, fields: &[(&str, &str)]) -> char {
+            let (head, params) = (head("GET /a", fields), Params::none());
+            let asked = Asked::new(&head, ClientAddress::Forwarded(client), &params);
+            let limit = self.limit.as_ref();
+            match limit.map_or(Ok(()), |limit| limit.check(&self.soft, &asked)) {
+                Ok(()) => '1',
+                Err(Refusal::ClientLimited) => 'c',
+                Err(Refusal::Limited) => 'a',
+                Err(Refusal::NotBuilt) => 'n',
+            }
+        }
+
+        fn passes(&self) -> usize {
+            (0..100).take_while(|_| self.ask("1.1.1.1", &[]) == '1').count()
+        }
+    }
+
+    #[test]
+    fn the_capacity_is_krakends_whatever_is_left_out() {
+        for (block, expected) in [
+            (r#"{"max_rate": 3}"#, 3),
+            (r#"{"max_rate": 3.9}"#, 3),
+            (r#"{"max_rate": 0.5}"#, 1),
+            (r#"{"max_rate": 0.001, "capacity": 4}"#, 4),
+            (r#"{"max_rate": 0.001, "capacity": 0}"#, 1),
+            (r#"{"max_rate": 2, "every": "1h"}"#, 1),
+            (r#"{"max_rate": 2, "every": "nonsense"}"#, 2),
+            (r#"{"max_rate": 2, "every": "1ms"}"#, 2),
+            (r#"{"max_rate": 2, "every": 10}"#, 2),
+            (r#"{"max_rate": "2"}"#, 100),
+            (r#"{"max_rate": 0, "capacity": 1}"#, 100),
+            (r#"{"max_rate": -1}"#, 100),
+            (r#"{"max_rate": 1, "capacity": -1}"#, 100),
+            (r#"{"client_max_rate": 5, "strategy": "ip"}"#, 1),
+            (r#"{"client_max_rate": 5, "strategy": "ip", "max_rate": 1000}"#, 5),
+            (r#"{"client_max_rate": 0.001, "client_capacity": 7, "strategy": "IP"}"#, 7),
+            (r#"{"client_max_rate": 1, "strategy": "nope"}"#, 100),
+            (r#"{"client_max_rate": 1}"#, 100),
+            ("[]", 100),
+        ] {
+            assert_eq!(Bench::new(block, "/a").passes(), expected, "{block}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_told_by_its_address_or_by_a_field() {
+        let block = r#"{"client_max_rate": 0.001, "strategy": "ip", "key": "X-Client"}"#;
+        let bench = Bench::new(block, "/a");
+        let field = |value| [("x-client", value)];
+        assert_eq!(bench.ask("9.9.9.9", &field("1.1.1.1")), '1');
+        assert_eq!(bench.ask("8.8.8.8", &field("1.1.1.1, 2.2.2.2")), 'c');
+        assert_eq!(bench.ask("8.8.8.8", &field(" 2.2.2.2:80")), '1');
+        assert_eq!(bench.ask("9.9.9.9", &field("junk")), '1');
+        assert_eq!(bench.ask("9.9.9.9", &field("2001:db8::1")), 'c');
+        assert_eq!(bench.ask("9.9.9.9", &[]), 'c');
+        assert_eq!(bench.ask("2001:DB8::2", &[]), '1');
+        assert_eq!(bench.ask("2001:db8:0::2", &[]), 'c', "another spelling is the same client");
+
+        let block = r#"{"client_max_rate": 0.001, "strategy": "header", "key": "Authorization"}"#;
+        let bench = Bench::new(block, "/a");
+        assert_eq!(bench.ask("1.1.1.1", &[("authorization", "a")]), '1');
+        assert_eq!(bench.ask("2.2.2.2", &[("Authorization", "a")]), 'c');
+        assert_eq!(bench.ask("1.1.1.1", &[("Authorization", "b"), ("Authorization", "a")]), '1');
+        assert_eq!(bench.ask("1.1.1.1", &[("Authorization", "")]), 'c');
+        assert_eq!(bench.ask("1.1.1.1", &[]), 'c');
+        let host = Bench::new(&block.replace("Authorization", "host"), "/a");
+        assert_eq!(host.ask("1.1.1.1", &[]), 'c', "not a header field in Go");
+    }
+
+    #[test]
+    fn the_client_is_asked_first_and_pays_even_if_all_are_too_many() {
+        let block = r#"{"max_rate": 2, "capacity": 2, "every": "1h",
+            "client_max_rate": 1, "client_capacity": 1, "strategy": "header", "key": "X"}"#;
+        let bench = Bench::new(block, "/a");
+        let ask = |client| bench.ask("1.1.1.1", &[("X", client)]);
+        assert_eq!(
+            ["1", "1", "1", "2", "2", "3", "3"].map(ask),
+            ['1', 'c', 'c', '1', 'c', 'a', 'c']
+        );
+    }
+
+    #[test]
+    fn a_key_that_no_request_has_is_said() {
+        let block = r#"{"client_max_rate": 1, "strategy": "param", "key": "Id"}"#;
+        let bench = Bench::new(block, "/a/:id");
+        assert_eq!(
+            bench.said,
+            ["key: is no placeholder of `/a/:id`: every request is refused (429)"]
+        );
+        assert_eq!(bench.ask("1.1.1.1", &[]), 'c');
+        assert!(Bench::new(&block.replace("Id", "id"), "/a/:id").said.is_empty());
+        let block = r#"{"client_max_rate": 1, "strategy": "header"}"#;
+        assert_eq!(Bench::new(block, "/a").said.len(), 1);
+        let block = r#"{"client_max_rate": 1, "strategy": "cookie"}"#;
+        assert!(Bench::new(block, "/a").said[0].starts_with("strategy: Unknown strategy `cookie`"));
+    }
+}
