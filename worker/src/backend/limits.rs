@@ -304,10 +304,10 @@ mod tests {
     }
 
     /// One call with that result; what the limits say of it.
-    fn play(thread: &ThreadState, result: Result<(), Failure>) -> Option<Failure> {
+    fn play(thread: &ThreadState, result: &Result<(), Failure>) -> Option<Failure> {
         match enter(thread, backend(thread)) {
             Ok(pass) => {
-                pass.hear(&result);
+                pass.hear(result);
                 None
             },
             Err(failure) => Some(failure),
@@ -318,13 +318,13 @@ mod tests {
     fn calls_pass_until_the_breaker_opens_and_what_the_rate_limit_refuses_is_a_failure() {
         let breaker = ("qos/circuit-breaker", r#"{"max_errors": 1, "timeout": 60}"#);
         let thread = limited(&[breaker], &[]);
-        let failures: Vec<_> = (0..3).map(|_| play(&thread, Err(Failure::Late))).collect();
+        let failures: Vec<_> = (0..3).map(|_| play(&thread, &Err(Failure::Late))).collect();
         assert!(matches!(failures[..], [None, None, Some(Failure::BreakerOpen)]));
 
         let rate = ("qos/ratelimit/proxy", r#"{"max_rate": 1, "capacity": 2, "every": "1h"}"#);
         let thread = limited(&[breaker, rate], &[]);
         let answers: Vec<String> = (0..5)
-            .map(|_| play(&thread, Ok(())).map_or_else(String::new, |failure| failure.to_string()))
+            .map(|_| play(&thread, &Ok(())).map_or_else(String::new, |failure| failure.to_string()))
             .collect();
         let (limited, open) = ("rate limit exceded", "circuit breaker is open");
         assert_eq!(answers, ["", "", limited, limited, open]);
@@ -339,12 +339,12 @@ mod tests {
             Failure::Url(String::new()),
             Failure::Upload(UploadError::Broken),
         ] {
-            assert!(play(&thread, Err(failure)).is_none());
+            assert!(play(&thread, &Err(failure)).is_none());
         }
         // A client who gives up: what was let through is dropped.
         drop(enter(&thread, backend(&thread)).unwrap());
-        assert!(play(&thread, Err(Failure::Late)).is_none());
-        assert!(matches!(play(&thread, Ok(())), Some(Failure::BreakerOpen)));
+        assert!(play(&thread, &Err(Failure::Late)).is_none());
+        assert!(matches!(play(&thread, &Ok(())), Some(Failure::BreakerOpen)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::backend::upgrade::{Upgraded, accept_value, upgrade};
-use crate::backend::{Decoding, Failure};
+use crate::backend::{Decoding, Failure, limits};
 use crate::connection::transport::Transport;
 use crate::connection::tunnel::Opening;
 use crate::message::{Head, RequestBody, Response, ResponseBody, Version};
@@ -49,8 +49,10 @@ pub(super) async fn run(
     };
     let offered = offered(asked.head, plan);
     let caller = asked.caller(Decoding::None);
-    let upgraded = upgrade(thread, &plan.backend, &caller, &offered, deadline).await?;
-    let Upgraded { stream, said, protocol } = upgraded;
+    let pass = limits::enter(thread, &plan.backend)?;
+    let upgraded = upgrade(thread, &plan.backend, &caller, &offered, deadline).await;
+    pass.hear(&upgraded);
+    let Upgraded { stream, said, protocol } = upgraded?;
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(UPGRADE, WEBSOCKET);
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
