@@ -1,9 +1,10 @@
 //! What a process says of itself to the kernel.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -63,6 +64,24 @@ pub fn raise_descriptor_limit() -> Result<u64, Errno> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
     Ok(hard)
+}
+
+/// Makes room for descriptors up to `count`, or what is allowed, at once; call it before other threads start.
+///
+/// A table that grows while several threads use it waits for all processors each time (`expand_files`
+/// in the kernel, about 15 ms): thousands of connections that arrive together would wait with it.
+///
+/// # Errors
+/// What `getrlimit(2)` or `fcntl(2)` say.
+#[expect(unsafe_code, reason = "the number of a new descriptor")]
+#[expect(clippy::disallowed_methods, reason = "the edge itself")]
+pub fn reserve_descriptors(count: u64) -> Result<(), Errno> {
+    let limit = raise_descriptor_limit()?;
+    let last = i32::try_from(count.min(limit)).unwrap_or(i32::MAX) - 1;
+    let highest = fcntl(std::io::stdin(), FcntlArg::F_DUPFD_CLOEXEC(last))?;
+    // SAFETY: the kernel has just made this number for us; nobody else knows it.
+    drop(unsafe { OwnedFd::from_raw_fd(highest) });
+    Ok(())
 }
 
 /// SIGTERM, SIGINT and SIGHUP no longer end this process.

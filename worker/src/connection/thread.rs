@@ -35,6 +35,8 @@ pub(crate) struct Moving {
     pub(crate) backend: Option<OwnedFd>,
     /// A tunnel that no newer worker goes on with.
     pub(crate) stays: bool,
+    /// Somebody waits for an answer, or may be speaking: it goes before the silent ones.
+    pub(crate) hurries: bool,
 }
 
 impl Moving {
@@ -131,7 +133,7 @@ impl Thread {
 
     /// A connection that comes from an older worker, or back from one that could not take it.
     pub(crate) fn adopt(self: &Rc<Self>, moving: Moving) -> std::io::Result<()> {
-        let Moving { record, socket, backend, stays } = moving;
+        let Moving { record, socket, backend, stays, hurries: _ } = moving;
         let transport = Transport::adopt(socket)?;
         let peer = Peer {
             socket: record.socket_peer,
@@ -226,9 +228,10 @@ impl Thread {
             return;
         };
         let (transport, unread) = wire.dismantle();
+        let hurries = !unread.is_empty() || transport.has_news();
         let Ok(socket) = transport.release() else { return };
         let record = facts.record(&unread);
-        self.send_off(Moving { record, socket, backend: None, stays: false });
+        self.send_off(Moving { record, socket, backend: None, stays: false, hurries });
     }
 
     fn send_off(&self, moving: Moving) {

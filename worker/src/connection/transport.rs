@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use baton_shared::os::socket;
@@ -36,6 +36,14 @@ impl Transport {
     pub(crate) fn release(self) -> io::Result<OwnedFd> {
         match self {
             Self::Plain(stream) => Ok(stream.into_inner().into_std()?.into()),
+        }
+    }
+
+    /// Whether something has come that nobody has read yet, as far as this thread was told.
+    pub(crate) fn has_news(&self) -> bool {
+        let mut nobody = Context::from_waker(Waker::noop());
+        match self {
+            Self::Plain(stream) => stream.borrow().poll_read_ready(&mut nobody).is_ready(),
         }
     }
 

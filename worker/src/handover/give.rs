@@ -4,30 +4,27 @@
 //! unread, until there is another target, or goes back to the threads when the reload is undone.
 
 use std::collections::{HashSet, VecDeque};
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
-use baton_shared::control::frame::{self, BODY_BYTES_MAX, Frame, HEAD_BYTES, Kind};
-use baton_shared::control::record::{
-    BATCH_MAX, Handover, PREFIX_INLINE_MAX, Prefix, Record, TAKES_MAX,
-};
-use baton_shared::os::{memfd, scm};
+use baton_shared::control::frame::{self, Frame, HEAD_BYTES, Kind};
+use baton_shared::control::record::{BATCH_MAX, Handover, TAKES_MAX};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
+use super::batch::{Queue, describe};
 use crate::connection::thread::Moving;
 
-/// Batches under way: so many that the receiver never waits, so few that the kernel's limit of
-/// descriptors in flight (the user's `RLIMIT_NOFILE`) is never near.
-const WINDOW_BATCHES: usize = 8;
+/// Batches under way: so many that the receiver never waits, so few that a client who asks for
+/// something meanwhile does not wait behind thousands of silent ones.
+const WINDOW_BATCHES: usize = 2;
 /// A receiver that is short of descriptors is asked again after this.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// Serving threads release no further piece while more connections than this are on their way.
-pub(crate) const OUTSTANDING_MAX: usize = 4 * BATCH_MAX;
+pub(crate) const OUTSTANDING_MAX: usize = 2 * BATCH_MAX;
 
 /// What the control loop tells the giver.
 #[derive(Debug)]
@@ -94,7 +91,7 @@ pub(crate) struct Giver {
     target: Option<Channel>,
     /// A change of target waits until nobody else can own what is under way.
     then: Option<Then>,
-    waiting: VecDeque<Moving>,
+    waiting: Queue,
     /// Whose tunnels the target goes on with, once it has said so.
     takes: Option<HashSet<u64>>,
     /// Tunnels that wait for that word.
@@ -111,7 +108,7 @@ impl Giver {
         Self {
             target: None,
             then: None,
-            waiting: VecDeque::new(),
+            waiting: Queue::default(),
             takes: None,
             tunnels: VecDeque::new(),
             under_way: VecDeque::new(),
@@ -171,7 +168,7 @@ impl Giver {
         let tunnel = moving.record.tunnel.as_ref();
         let taken = tunnel.map(|tunnel| Some(self.takes.as_ref()?.contains(&tunnel.endpoint)));
         match taken {
-            None | Some(Some(true)) => self.waiting.push_back(moving),
+            None | Some(Some(true)) => self.waiting.push(moving),
             Some(None) if self.target.is_some() || self.then.is_some() => {
                 self.tunnels.push_back(moving);
             },
@@ -187,11 +184,7 @@ impl Giver {
     }
 
     fn keep_tunnels(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let is_tunnel = |moving: &Moving| moving.record.tunnel.is_some();
-        let (tunnels, others): (VecDeque<_>, VecDeque<_>) =
-            waiting.into_iter().partition(is_tunnel);
-        self.waiting = others;
+        let tunnels = self.waiting.take_tunnels();
         for moving in std::mem::take(&mut self.tunnels).into_iter().chain(tunnels) {
             self.keep(moving);
         }
@@ -206,11 +199,11 @@ impl Giver {
 
     async fn send_batch(&mut self) -> Result<(), ChannelError> {
         let Some(target) = &self.target else { return Ok(()) };
-        let connections = next_batch(&mut self.waiting);
+        let connections = self.waiting.next_batch();
         let (records, memfds) = match describe(&connections) {
             Ok(described) => described,
             Err(error) => {
-                requeue(&mut self.waiting, connections);
+                self.waiting.put_back(connections);
                 return Err(error.into());
             },
         };
@@ -232,7 +225,7 @@ impl Giver {
                 Ok(())
             },
             Err(error) => {
-                requeue(&mut self.waiting, connections);
+                self.waiting.put_back(connections);
                 Err(error)
             },
         }
@@ -301,77 +294,16 @@ impl Giver {
 
     fn requeue_all(&mut self) {
         while let Some(batch) = self.under_way.pop_back() {
-            requeue(&mut self.waiting, batch.connections);
+            self.waiting.put_back(batch.connections);
         }
     }
 
     fn give_back(&mut self) {
         self.target = None;
         let count = self.waiting.len() + self.tunnels.len();
-        for moving in self.waiting.drain(..).chain(self.tunnels.drain(..)) {
+        while let Some(moving) = self.waiting.pop().or_else(|| self.tunnels.pop_front()) {
             (self.back)(moving);
         }
         self.progress.settled(count, false);
     }
-}
-
-fn requeue(waiting: &mut VecDeque<Moving>, connections: Vec<Moving>) {
-    for moving in connections.into_iter().rev() {
-        waiting.push_front(moving);
-    }
-}
-
-/// As many connections as fit into one datagram, at least one.
-fn next_batch(waiting: &mut VecDeque<Moving>) -> Vec<Moving> {
-    let (mut bytes, mut fds) = (0, 0);
-    let mut batch = Vec::with_capacity(waiting.len().min(BATCH_MAX));
-    while batch.len() < BATCH_MAX
-        && let Some(mut moving) = waiting.pop_front()
-    {
-        let (cost, descriptors) = cost(&mut moving.record);
-        let fits = bytes + cost <= BODY_BYTES_MAX - 64 && fds + descriptors <= scm::FDS_MAX;
-        if !batch.is_empty() && !fits {
-            waiting.push_front(moving);
-            break;
-        }
-        (bytes, fds) = (bytes + cost, fds + descriptors);
-        batch.push(moving);
-    }
-    batch
-}
-
-/// Bytes and descriptors that a record takes of a datagram.
-fn cost(record: &mut Record) -> (usize, usize) {
-    let (mut bytes, mut descriptors) = (record.encoded_bytes(), record.sockets());
-    let inline_max = inline_max(record);
-    for prefix in record.prefixes().filter(|prefix| prefix.inline_bytes() > inline_max) {
-        bytes -= prefix.inline_bytes();
-        descriptors += 1;
-    }
-    (bytes, descriptors)
-}
-
-/// Two prefixes share the room that one has alone.
-const fn inline_max(record: &Record) -> usize {
-    PREFIX_INLINE_MAX / record.sockets()
-}
-
-/// The records as they travel, and the memfds of long prefixes.
-fn describe(connections: &[Moving]) -> io::Result<(Vec<Record>, Vec<OwnedFd>)> {
-    let mut memfds = Vec::new();
-    let mut records = Vec::with_capacity(connections.len());
-    for moving in connections {
-        let mut record = moving.record.clone();
-        let inline_max = inline_max(&record);
-        for prefix in record.prefixes() {
-            if let Prefix::Inline(unread) = prefix
-                && unread.len() > inline_max
-            {
-                memfds.push(memfd::sealed("unread", unread)?);
-                *prefix = Prefix::Memfd(u32::try_from(unread.len()).unwrap_or(u32::MAX));
-            }
-        }
-        records.push(record);
-    }
-    Ok((records, memfds))
 }

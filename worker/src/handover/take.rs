@@ -2,21 +2,66 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::frame::{self, BODY_BYTES_MAX, Frame, HEAD_BYTES, Kind};
 use baton_shared::control::record::{Handover, Prefix};
 use baton_shared::os::memfd;
 use nix::errno::Errno;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::connection::thread::Moving;
 
 /// The largest unread prefix that is believed: a head and a body's beginning, no more.
 const PREFIX_BYTES_MAX: usize = 4 << 20;
 
+/// Connections that may wait to be adopted when a batch is acknowledged: more than the threads adopt until
+/// the next batch is here, and few enough for a client that asks meanwhile to wait behind.
+const ARRIVING_MAX: usize = 64;
+/// Whoever waits for room looks again after this at the latest; a thread that hangs is the supervisor's.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Connections that were dealt to a serving thread and are not yet adopted by it.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    waiting: AtomicUsize,
+    room: Notify,
+}
+
+impl Arrivals {
+    /// A connection is dealt to a thread.
+    pub(crate) fn one_comes(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A thread has adopted one.
+    pub(crate) fn one_is_here(&self) {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == ARRIVING_MAX + 1 {
+            self.room.notify_one();
+        }
+    }
+
+    /// Waits until the threads keep up.
+    async fn have_room(&self) {
+        while self.waiting.load(Ordering::Relaxed) > ARRIVING_MAX {
+            // Either way the count decides.
+            let _told_or_late = timeout(LOOK_AGAIN, self.room.notified()).await;
+        }
+    }
+}
+
 /// Takes connections until the giver has closed its end. `adopt` makes a connection a thread's;
 /// `tunnels` are the endpoints whose tunnels go on here.
-pub(crate) async fn run(channel: Channel, tunnels: Vec<u64>, mut adopt: impl FnMut(Moving)) {
+pub(crate) async fn run(
+    channel: Channel,
+    tunnels: Vec<u64>,
+    mut adopt: impl FnMut(Moving),
+    arrivals: Arc<Arrivals>,
+) {
     if say(&channel, &Handover::Takes { tunnels }).await.is_err() {
         return;
     }
@@ -28,6 +73,7 @@ pub(crate) async fn run(channel: Channel, tunnels: Vec<u64>, mut adopt: impl FnM
                 match open(datagram, fds) {
                     Ok((number, connections)) => {
                         connections.into_iter().for_each(&mut adopt);
+                        arrivals.have_room().await;
                         Handover::Ack { number }
                     },
                     Err(_malformed) => return,
@@ -70,7 +116,7 @@ fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
             Some(_) => Some(fds.next().ok_or_else(malformed)?),
             None => None,
         };
-        connections.push(Moving { record, socket, backend, stays: false });
+        connections.push(Moving { record, socket, backend, stays: false, hurries: false });
     }
     for prefix in connections.iter_mut().flat_map(|moving| moving.record.prefixes()) {
         if let Prefix::Memfd(_) = prefix {
@@ -79,4 +125,20 @@ fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
         }
     }
     Ok((number, connections))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_is_acknowledged_only_when_the_threads_keep_up() {
+        let arrivals = Arrivals::default();
+        (0..=ARRIVING_MAX).for_each(|_| arrivals.one_comes());
+        let mut room = std::pin::pin!(arrivals.have_room());
+        let mut look = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(room.as_mut().poll(&mut look).is_pending(), "one too many is waiting");
+        arrivals.one_is_here();
+        assert!(room.as_mut().poll(&mut look).is_ready());
+    }
 }

@@ -144,7 +144,8 @@ impl Worker {
         let descriptors_max = process::raise_descriptor_limit().unwrap_or(1024);
         let census = Arc::new(Census::new(descriptors_max));
         let shared = Arc::clone(&progress);
-        let setup = Setup { plan: Arc::clone(&plan), leaving, progress: shared, census };
+        let arrivals = Arc::default();
+        let setup = Setup { plan: Arc::clone(&plan), leaving, progress: shared, census, arrivals };
         let (mut threads, mut told) =
             Threads::start(start.threads.max(1), &setup).map_err(|_error| End::Failed)?;
         deal_sockets(&mut threads, sockets).map_err(|_error| End::Failed)?;
@@ -269,9 +270,9 @@ impl Worker {
             ToWorker::HandOverFrom => {
                 fault::strike(Phase::Handover);
                 if let Some(Ok(channel)) = fds.into_iter().next().map(Channel::new) {
-                    let dealer = self.threads.dealer();
-                    let tunnels = self.plan.tunnels();
-                    drop(tokio::task::spawn_local(take::run(channel, tunnels, dealer)));
+                    let (dealer, arrivals) = (self.threads.dealer(), self.threads.arrivals());
+                    let taking = take::run(channel, self.plan.tunnels(), dealer, arrivals);
+                    drop(tokio::task::spawn_local(taking));
                 }
             },
             ToWorker::Drain { deadline } => self.begin_drain(txn, deadline),

@@ -19,6 +19,9 @@ use baton_shared::os::process;
 
 use self::control::End;
 
+/// Descriptors that there is room for from the start: a quarter of a megabyte of the kernel's memory.
+const DESCRIPTORS: u64 = 32 << 10;
+
 /// The worker's `main`: speaks with the supervisor through standard input until it is to end.
 ///
 /// Signals of the terminal and of service managers are the supervisor's business: they are ignored
@@ -29,6 +32,7 @@ pub fn run() -> ExitCode {
     let _named = process::set_name("baton-worker");
     let _bound = process::set_no_new_privileges();
     let _powerless = process::drop_capabilities();
+    let _roomy = process::reserve_descriptors(DESCRIPTORS);
     process::ignore_stop_signals();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;

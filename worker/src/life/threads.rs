@@ -12,6 +12,7 @@ use super::serving;
 use crate::connection::census::Census;
 use crate::connection::thread::Moving;
 use crate::handover::give::Progress;
+use crate::handover::take::Arrivals;
 use crate::plan::Plan;
 
 /// What the control loop tells a serving thread.
@@ -83,6 +84,7 @@ pub(crate) struct Setup {
     pub(crate) leaving: UnboundedSender<Moving>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) census: Arc<Census>,
+    pub(crate) arrivals: Arc<Arrivals>,
 }
 
 /// All serving threads, seen from the control loop.
@@ -90,6 +92,7 @@ pub(crate) struct Setup {
 pub(crate) struct Threads {
     orders: Vec<UnboundedSender<Order>>,
     next: usize,
+    arrivals: Arc<Arrivals>,
 }
 
 impl Threads {
@@ -111,7 +114,7 @@ impl Threads {
             );
             orders.push(order);
         }
-        Ok((Self { orders, next: 0 }, told))
+        Ok((Self { orders, next: 0, arrivals: Arc::clone(&setup.arrivals) }, told))
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -133,11 +136,17 @@ impl Threads {
         self.next = self.next.wrapping_add(1);
     }
 
+    /// Connections on their way to a thread.
+    pub(crate) fn arrivals(&self) -> Arc<Arrivals> {
+        Arc::clone(&self.arrivals)
+    }
+
     /// A handle that deals connections out from elsewhere on the control thread.
     pub(crate) fn dealer(&self) -> impl FnMut(Moving) + use<> {
-        let orders = self.orders.clone();
+        let (orders, arrivals) = (self.orders.clone(), Arc::clone(&self.arrivals));
         let mut next = 0_usize;
         move |moving| {
+            arrivals.one_comes();
             if let Some(thread) = orders.get(next % orders.len().max(1)) {
                 drop(thread.send(Order::Adopt(moving)));
             }

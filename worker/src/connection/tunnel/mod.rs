@@ -158,7 +158,7 @@ impl Tunnel {
         let tunnel = TunnelRecord { endpoint: self.endpoint, unsent, up, down };
         record.tunnel = Some(Box::new(tunnel));
         let (socket, backend) = (self.client.release()?, Some(self.backend.release()?));
-        Ok(Moving { record, socket, backend, stays: false })
+        Ok(Moving { record, socket, backend, stays: false, hurries: true })
     }
 
     /// Passes bytes until it ends or leaves.
