@@ -84,9 +84,18 @@ pub fn rss_all_kib(pid: u32) -> u64 {
     field(pid, "VmRSS").unwrap_or(0)
 }
 
+/// Memory of `pid` in KiB, of shared pages its share.
+pub fn pss_kib(pid: u32) -> u64 {
+    kib_in(&format!("/proc/{pid}/smaps_rollup"), "Pss:").unwrap_or(0)
+}
+
 fn field(pid: u32, name: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with(name))?;
+    kib_in(&format!("/proc/{pid}/status"), name)
+}
+
+fn kib_in(file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 

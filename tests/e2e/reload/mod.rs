@@ -3,7 +3,7 @@
 //! [`kept`] is what a client notices (nothing) · [`streams`] what takes longer than a reload ·
 //! [`torture`] everything at once · [`storm`] too many reloads · [`listeners`] addresses that come and go ·
 //! [`sources`] how files change · [`faults`] new workers that fail · [`death`] old ones that die ·
-//! [`leaks`] what is left over.
+//! [`leaks`] what is left over · [`limits`] what outlives a worker.
 
 mod kept;
 mod streams;
@@ -14,3 +14,4 @@ mod sources;
 mod faults;
 mod death;
 mod leaks;
+mod limits;
