@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 
+use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::{self, Environment};
 use baton_shared::control::message::{Found, Invalid, Notice, Start};
+use baton_shared::log;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Phase};
 use crate::plan::{self, CompileOptions, Plan};
+use crate::route::table::endpoint_method;
 
 /// How long a file that was asked for may take.
 const FILE_DEADLINE: Duration = Duration::from_secs(5);
@@ -62,8 +65,18 @@ fn plan(start: &Start, text: &[u8], _files: &Asker) -> Result<Arc<Plan>, Box<Inv
     let mut loaded = config::load(&start.config_path, text, &environment)
         .map_err(|refusal| Box::new(Invalid::from(&refusal)))?;
     loaded.config.debug_endpoint |= start.options.debug;
+    tell_unsupported_methods(&loaded.config);
     let options = CompileOptions { options: start.options.clone(), threads: start.threads };
     let mut plan = plan::compile(&loaded.config, &options)?;
     plan.notices.extend(loaded.notices.iter().map(Notice::from));
     Ok(Arc::new(plan))
+}
+
+/// KrakenD leaves such endpoints out, and says so in its log.
+fn tell_unsupported_methods(config: &ServiceConfig) {
+    for endpoint in &config.endpoints {
+        if endpoint_method(&endpoint.method).is_none() {
+            log::error("SERVICE: Gin", format!("Unsupported method {}", endpoint.method));
+        }
+    }
 }

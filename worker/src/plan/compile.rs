@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use baton_shared::config::model::{Namespace, ServiceConfig, Wait};
 use baton_shared::control::message::{Invalid, Notice, Options, Policy};
-use baton_shared::log;
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 
 use super::host::HostTable;
 use super::soft::SoftPlan;
 use super::unbuilt::{self, Unguarded, Verdict};
 use super::{ClientPlan, Plan, TellErrors};
-use super::{edge, endpoint};
+use super::{edge, endpoint, metrics};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
@@ -96,8 +95,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         refusals: Vec::new(),
     };
     let failures = FailureLines::compile(&mut compiler.lines);
-    let verdict = judged(&mut compiler)?;
-    let router = route(&compiler, &flags)?;
+    let verdict = judged(&mut compiler);
+    let (verdict, router) = both(verdict, route(&compiler, &flags))?;
     let client_ip = client_ip(&mut compiler, &flags);
     compiler.service_rate = service_rate(&mut compiler);
     let endpoints: Vec<_> = config
@@ -201,10 +200,23 @@ fn judged(compiler: &mut Compiler<'_>) -> Result<Verdict, Box<Invalid>> {
         if compiler.options.serve_unguarded { Unguarded::Serve } else { Unguarded::Refuse };
     let mut verdict = unbuilt::judge(compiler.service, unguarded);
     compiler.notices.append(&mut verdict.notices);
+    verdict.refusals.extend(metrics::refused(compiler.service));
     if verdict.refusals.is_empty() {
         return Ok(verdict);
     }
     Err(refused(verdict.refusals))
+}
+
+/// Both, or the reasons of both.
+fn both<A, B>(
+    one: Result<A, Box<Invalid>>,
+    other: Result<B, Box<Invalid>>,
+) -> Result<(A, B), Box<Invalid>> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(refused([one.findings, other.findings].concat())),
+        (Err(reasons), Ok(_)) | (Ok(_), Err(reasons)) => Err(reasons),
+    }
 }
 
 fn refused(findings: Vec<Notice>) -> Box<Invalid> {
@@ -215,11 +227,6 @@ fn refused(findings: Vec<Notice>) -> Box<Invalid> {
 /// All routes, or every collision with the places of both endpoints.
 fn route(compiler: &Compiler<'_>, flags: &RouterFlags) -> Result<Router<Target>, Box<Invalid>> {
     let config = compiler.service;
-    for endpoint in &config.endpoints {
-        if table::endpoint_method(&endpoint.method).is_none() {
-            log::error("SERVICE: Gin", format!("Unsupported method {}", endpoint.method));
-        }
-    }
     table::build(config, flags).map_err(|collisions| {
         refused(collisions.iter().map(|collision| collided(config, collision)).collect())
     })

@@ -9,6 +9,7 @@ mod backend;
 mod compile;
 mod endpoint;
 mod host;
+mod metrics;
 mod pipe;
 pub(crate) mod settings;
 pub(crate) mod soft;
