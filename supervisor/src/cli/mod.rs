@@ -7,9 +7,13 @@ mod args;
 mod duration;
 mod refusal;
 pub mod output;
+mod disk;
 
 mod run;
 mod check;
+mod audit;
+mod plugin;
+mod document;
 mod target;
 mod reload;
 mod status;
@@ -20,7 +24,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-pub use args::{CheckArgs, Stray};
 use args::{Cli, Command};
 
 /// KrakenD's code for a refused configuration or command line.
@@ -37,6 +40,12 @@ pub fn main() -> ExitCode {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::TestPlugin(args) => plugin::test(&args),
+        Command::CheckPlugin(_) => plugin::check(),
+        Command::Completions(args) => document::completions(&args),
+        Command::Man => document::manual(),
+        Command::Schema => check::print_schema(),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Stop(args) => stop::run(&args),

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+mod examine;
+
+pub(super) use examine::{AuditArgs, CheckArgs, TestPluginArgs};
+
 use super::duration;
 
 /// The whole line.
@@ -37,8 +41,11 @@ pub(super) enum Command {
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Say whether a configuration is good, and if not, why.
-    #[command(visible_alias = "validate", after_help = CHECK_EXAMPLES)]
+    #[command(visible_alias = "validate", after_help = examine::CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Say what in a configuration could be safer, by KrakenD's rules.
+    #[command(after_help = examine::AUDIT_EXAMPLES)]
+    Audit(AuditArgs),
     /// Put the present content of the configuration in force, wait, and say what happened.
     #[command(after_help = RELOAD_EXAMPLES)]
     Reload(ReloadArgs),
@@ -48,6 +55,17 @@ pub(super) enum Command {
     Stop(StopArgs),
     /// Print the versions.
     Version(Stray),
+    /// Say why Go plugins cannot be loaded.
+    TestPlugin(TestPluginArgs),
+    /// Say why a plugin's dependencies do not matter here.
+    CheckPlugin(CheckPluginArgs),
+    /// Print a script that completes commands and flags in a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    Man,
+    /// Print the JSON schema of configurations, for editors.
+    Schema,
     /// Serve one generation; started by the supervisor only.
     #[command(hide = true)]
     Worker(Stray),
@@ -55,10 +73,10 @@ pub(super) enum Command {
 
 /// Arguments that mean nothing and are accepted, as KrakenD does.
 #[derive(Debug, Args)]
-pub struct Stray {
+pub(super) struct Stray {
     /// Whatever else stood on the line.
     #[arg(hide = true)]
-    pub stray: Vec<String>,
+    pub(super) stray: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -114,41 +132,6 @@ Examples:
   KRAKEND_PORT=9000 baton run -c krakend.json
 
 Signals: SIGHUP reloads; SIGTERM and SIGINT finish what is in flight and end, a second one ends now.";
-
-/// `baton check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// Path to the configuration file.
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Show how the configuration is understood; up to three times for more.
-    #[arg(short, long, action = ArgAction::Count)]
-    pub debug: u8,
-    /// Indentation of what `-d` shows.
-    #[arg(short, long, value_name = "TEXT", default_value = "\t", hide_default_value = true)]
-    pub indent: String,
-    /// Also look for endpoints that cannot stand beside each other.
-    #[arg(short, long)]
-    pub test_gin_routes: bool,
-    /// Compare with KrakenD's published schema.
-    #[arg(short, long, conflicts_with_all = ["lint_no_network", "lint_schema"])]
-    pub lint: bool,
-    /// Compare with the schema that is built in.
-    #[arg(short = 'n', long, conflicts_with = "lint_schema")]
-    pub lint_no_network: bool,
-    /// Compare with a schema of your own.
-    #[arg(short = 's', long, value_name = "PATH")]
-    pub lint_schema: Option<String>,
-    /// Ignored.
-    #[command(flatten)]
-    pub stray: Stray,
-}
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  baton check -c krakend.json
-  baton check -t -dd -c krakend.yaml
-  FC_ENABLE=1 FC_SETTINGS=settings baton check -c krakend.tmpl";
 
 /// Which running gateway is meant. Without both: the only one there is.
 #[derive(Debug, Args)]
@@ -215,6 +198,38 @@ pub(super) struct StopArgs {
     #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration::parse)]
     pub(super) timeout: Duration,
 }
+
+/// KrakenD's flags of `check-plugin`; none of them matters.
+#[derive(Debug, Args)]
+pub(super) struct CheckPluginArgs {
+    /// A plugin's go.sum.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) sum: Option<PathBuf>,
+    /// The version of the plugin's Go compiler.
+    #[arg(short, long, value_name = "VERSION")]
+    pub(super) go: Option<String>,
+    /// The version of the plugin's libc.
+    #[arg(short, long, value_name = "VERSION")]
+    pub(super) libc: Option<String>,
+    /// Show commands that repair dependencies.
+    #[arg(short, long)]
+    pub(super) format: bool,
+    #[command(flatten)]
+    pub(super) _stray: Stray,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  baton completions bash > /usr/share/bash-completion/completions/baton
+  baton completions zsh > ~/.zfunc/_baton
+  baton completions fish > ~/.config/fish/completions/baton.fish";
 
 /// As KrakenD reads it: any whole number in Go's notation; its range is judged later.
 fn port(text: &str) -> Result<i64, String> {
