@@ -7,6 +7,7 @@ use std::time::Duration;
 use baton_tests::backend::Backend;
 use baton_tests::baton::{Starter, executable};
 use baton_tests::client::Client;
+use baton_tests::port::free;
 use baton_tests::{Baton, until};
 
 use crate::fixture::{echo_target, generation, generation_of};
@@ -164,4 +165,85 @@ fn what_protects_and_is_not_built_answers_501_and_does_not_fail_open() {
     assert_eq!(Client::connect(baton.address()).get("/stream").status(), 200);
     assert_eq!(backend.count(), 1);
     until("the start names it", Duration::from_secs(5), || baton.log().contains("auth/validator"));
+}
+
+/// A command in a folder of `tests/configurations`.
+fn in_configurations(folder: &str, args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("configurations").join(folder);
+    let mut command = Command::new(executable());
+    command.args(args).current_dir(home).envs(environment.iter().copied());
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn configurations_of_every_kind_pass_the_check() {
+    let cases: [(&str, &[&str]); 4] = [
+        ("plain", &["check", "-t", "-n", "-c", "shop.json"]),
+        ("legacy", &["validate", "-ddd", "-c", "weak_types.json"]),
+        ("formats", &["check", "-t", "-c", "anchors.yaml"]),
+        ("formats", &["check", "-dd", "-c", "shop.toml"]),
+    ];
+    for (folder, args) in cases {
+        let output = in_configurations(folder, args, &[]);
+        assert!(output.status.success(), "{args:?}: {}", said(&output));
+        assert!(said(&output).ends_with("Syntax OK!\n"), "{args:?}: {}", said(&output));
+    }
+    let args = ["check", "-d", "-c", "port_and_name.json"];
+    let output = in_configurations("environment", &args, &[("KRAKEND_PORT", "9090")]);
+    assert!(said(&output).contains("Port: 9090"), "{}", said(&output));
+}
+
+#[test]
+fn a_strict_check_fails_on_a_finding_and_json_says_where_it_is() {
+    let args = ["check", "--json", "-c", "version_two_keys.json"];
+    let lax = in_configurations("legacy", &args, &[]);
+    let strict = in_configurations("legacy", &[&args[..], &["--strict"]].concat(), &[]);
+    assert_eq!((lax.status.code(), strict.status.code()), (Some(0), Some(1)), "{}", said(&lax));
+    assert!(lax.stderr.is_empty(), "{}", said(&lax));
+    let report: serde_json::Value = serde_json::from_slice(&lax.stdout).unwrap();
+    let pointers: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["pointer"].as_str())
+        .collect();
+    assert!(pointers.contains(&"/endpoints/0/headers_to_pass"), "{pointers:?}");
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_found_when_asked_for() {
+    let backend = Backend::start(echo_target);
+    let closed = format!("http://127.0.0.1:{}", free());
+    let check = |host: &str, more: &[&str]| {
+        let baton = Starter::with_name("krakend.json");
+        let path = baton.folder().join("checked.json");
+        std::fs::write(&path, generation(host, 1).to_string()).unwrap();
+        let mut command = Command::new(executable());
+        said(&command.args(["check", "--strict", "-c"]).arg(path).args(more).output().unwrap())
+    };
+    let text = check(&backend.host(), &["--hosts"]);
+    assert!(!text.contains("cannot be reached"), "{text}");
+    let text = check(&closed, &["--hosts"]);
+    assert!(text.contains(&format!("`{closed}` cannot be reached: ")), "{text}");
+    assert!(!check(&closed, &[]).contains("cannot be reached"));
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let help = |args: &[&str]| Command::new(executable()).args(args).output().unwrap();
+    let main = help(&["help"]);
+    let main_text = String::from_utf8(main.stdout).unwrap();
+    assert!(main.status.success() && main_text.contains("audit"), "{main_text}");
+    for command in ["run", "check", "audit", "reload", "status", "stop", "completions"] {
+        let output = help(&[command, "--help"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("Usage: baton "), "{command}: {text}");
+    }
+    for command in [&["test-plugin", "-s", "a.so"][..], &["check-plugin", "-s", "go.sum"]] {
+        let output = help(command);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("Go plugins cannot be loaded"), "{}", said(&output));
+    }
+    let script = help(&["completions", "bash"]);
+    assert!(said(&script).contains("complete -F"), "{}", said(&script));
 }

@@ -2,7 +2,7 @@
 //!
 //! `GOLDEN_CASE=name` plays one case only.
 
-use baton_tests::golden::{NOT_BUILT, differences, needs};
+use baton_tests::golden::{NOT_BUILT, command, differences, needs};
 
 const SUBJECTS: [&str; 22] = [
     "breaker",
@@ -36,13 +36,20 @@ fn check(subject: &str) {
 
 #[test]
 fn what_is_left_out_is_left_out_for_a_reason_that_still_stands() {
-    let needed: Vec<String> = SUBJECTS.iter().flat_map(|subject| needs(subject)).collect();
+    let needed = SUBJECTS.iter().flat_map(|subject| needs(subject));
+    let needed: Vec<String> = needed.chain(command::needs()).collect();
     for need in &needed {
         assert!(NOT_BUILT.contains(&need.as_str()), "{need} is built: take it out of the cases");
     }
     for need in NOT_BUILT {
         assert!(needed.iter().any(|needed| needed == need), "no case needs {need}");
     }
+}
+
+#[test]
+fn commands_print_what_krakend_prints() {
+    let found = command::differences();
+    assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }
 
 macro_rules! subjects {

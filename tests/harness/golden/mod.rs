@@ -3,12 +3,13 @@
 //! A file there holds the cases of one subject: a configuration, scripted backends, requests byte for
 //! byte, and for each request what the client got and what the backends saw. `@GW@` stands for the
 //! gateway's port, `@B1@` … for the backends'. [`case`] is that form, [`script`] a scripted backend,
-//! [`play`] runs a case, [`compare`] tells the differences, [`deviation`] which of them are meant.
+//! [`command`] the recorded command lines, [`play`] runs a case, [`compare`] tells the differences, [`deviation`] which of them are meant.
 //!
 //! Not compared: the order of header lines, `Date`, how an answer is delimited, and what a case leaves out.
 
 pub mod case;
 pub mod play;
+pub mod command;
 pub mod deviation;
 
 mod compare;
