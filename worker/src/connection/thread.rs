@@ -212,9 +212,10 @@ impl Thread {
         }
     }
 
-    /// Says so when this was the last connection of a thread that takes no more.
+    /// Says so when nothing is left of a thread that takes no more: no connection, nothing in the background.
     pub(crate) fn tell_if_empty(&self) {
-        if self.gate.mode() != Mode::Open && self.gate.connections() == 0 {
+        let is_left = self.gate.connections() > 0 || self.state.background.running() > 0;
+        if self.gate.mode() != Mode::Open && !is_left {
             self.emptied.notify_one();
         }
     }

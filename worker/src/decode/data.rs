@@ -89,6 +89,8 @@ pub(crate) enum Value {
     Verbatim(Span),
     /// The inside of a JSON string that is written otherwise than it stands.
     Quoted(Span),
+    /// JSON that is written as it stands and in which nobody sees parts: a struct of KrakenD's own.
+    Opaque(Span),
     /// Plain text, of any bytes.
     Plain(Span),
     /// An object; the span counts entries.
@@ -235,7 +237,7 @@ impl Document {
         match value {
             Value::Object(_) => true,
             Value::Verbatim(span) => span.of(&self.input).first() == Some(&b'{'),
-            Value::Quoted(_) | Value::Plain(_) | Value::Array(_) => false,
+            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) | Value::Array(_) => false,
         }
     }
 
@@ -251,7 +253,7 @@ impl Document {
                 let is_it = |child: &Child| is_text(child.key.of(&self.input), name);
                 members.find(is_it).map(|child| Value::Verbatim(child.value))
             },
-            Value::Quoted(_) | Value::Plain(_) | Value::Array(_) => None,
+            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) | Value::Array(_) => None,
         }
     }
 
@@ -281,13 +283,12 @@ impl Data {
         Self { documents: SmallVec::new(), root: Some(Vec::new()), verbatim: None }
     }
 
-    /// One field whose value is the whole of `json`, written as it is: canonical, or of an order
-    /// that matters.
+    /// One field whose value is the whole of `json`, which nobody sees parts of.
     #[must_use]
-    pub(crate) fn field(name: &[u8], json: Bytes) -> Self {
+    pub(crate) fn opaque(name: &[u8], json: Bytes) -> Self {
         let mut document = Document::default();
         let key = Key::make(&mut document.made_keys, name);
-        let value = Value::Verbatim(Span::new(0, json.len()));
+        let value = Value::Opaque(Span::new(0, json.len()));
         document.input = json;
         Self::of(document, Some(vec![Entry::new(key, value, false)]))
     }
@@ -296,6 +297,32 @@ impl Data {
         let field = |entry| Field { document: 0, entry };
         let root = root.map(|entries| entries.into_iter().map(field).collect());
         Self { documents: smallvec![document], root, verbatim: None }
+    }
+
+    /// This under one name; it is one document that can be written as it stands, or `null`.
+    #[must_use]
+    pub(super) fn grouped(self, name: &[u8]) -> Self {
+        let mut document = self.documents.into_iter().next().unwrap_or_default();
+        let whole = match self.verbatim {
+            Some(span) => span,
+            None => {
+                document.input = Bytes::from_static(b"null");
+                Span::new(0, document.input.len())
+            },
+        };
+        let key = Key::make(&mut document.made_keys, name);
+        Self::of(document, Some(vec![Entry::new(key, Value::Verbatim(whole), false)]))
+    }
+
+    /// A copy that shares nothing with this one: what all threads use would have its reference count written by
+    /// each of them.
+    #[must_use]
+    pub(crate) fn copied(&self) -> Self {
+        let mut copy = self.clone();
+        for document in &mut copy.documents {
+            document.input = Bytes::copy_from_slice(&document.input);
+        }
+        copy
     }
 
     /// An object without fields: makes an answer incomplete (`X-Krakend-Completed: false`).

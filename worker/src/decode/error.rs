@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::flatmap::Broken;
 use super::xml::XmlError;
 
 /// A body that is not what its `encoding` promises.
@@ -34,6 +35,9 @@ pub enum DecodeError {
     /// No XML.
     #[error("xml.Decoder.Token() - {0}")]
     Xml(Box<XmlError>),
+    /// An operation of `flatmap_filter` lacks arguments.
+    #[error(transparent)]
+    Flatmap(#[from] Broken),
     /// Longer than [`super::BODY_BYTES_MAX`].
     #[error("body too large")]
     TooLarge,

@@ -3,8 +3,10 @@
 //! One file per `encoding`, one line each in the two tables below ([`Encoding::of`],
 //! [`Decoder::decode`]). All of it is pure: bytes in, [`Data`] or the reason why not.
 
+mod canonical;
 mod data;
 mod error;
+mod flatmap;
 mod json;
 mod prune;
 mod shape;
@@ -19,13 +21,17 @@ pub(crate) mod tests;
 use bytes::Bytes;
 
 use baton_shared::config::model::BackendConfig;
+use baton_shared::config::node::Value as Setting;
 
 pub use data::{Data, Numbers};
 pub use error::DecodeError;
+pub use flatmap::{Broken, Flatmap};
 pub use shape::{PATH_KEYS_MAX, PathTooLong, Shape};
 pub use xml::{Problem as XmlProblem, XmlError};
 
+pub(crate) use canonical::Canonical;
 pub(crate) use data::{Document, Entry, Value};
+pub(crate) use flatmap::Doubt;
 pub(crate) use json::pieces;
 
 /// Longest body that can be decoded: positions are four bytes, and keys of broken UTF-8 may grow
@@ -69,6 +75,15 @@ pub struct Decoder {
     encoding: Encoding,
     is_collection: bool,
     shape: Shape,
+    flatmap: Option<Box<Reshape>>,
+}
+
+/// What `flatmap_filter` leaves of a shape besides `target`.
+#[derive(Clone, Debug)]
+struct Reshape {
+    flatmap: Flatmap,
+    /// `group`, which comes last.
+    group: Option<Box<[u8]>>,
 }
 
 /// Why a backend's answers could not be decoded: known at start.
@@ -105,8 +120,12 @@ impl Decoder {
     pub fn compile(backend: &BackendConfig) -> Result<Self, CompileError> {
         let not_built = || CompileError::NotBuilt { name: backend.encoding.clone() };
         let encoding = Encoding::of(&backend.encoding).ok_or_else(not_built)?;
-        let shape = Shape::compile(backend)?;
-        Ok(Self { encoding, is_collection: backend.is_collection, shape })
+        let mut shape = Shape::compile(backend)?;
+        let flatmap = flatmap(backend).map(|flatmap| {
+            let group = shape.only_target();
+            Box::new(Reshape { flatmap, group })
+        });
+        Ok(Self { encoding, is_collection: backend.is_collection, shape, flatmap })
     }
 
     /// Decodes a body and gives it its shape. What is kept points into `body`.
@@ -117,16 +136,30 @@ impl Decoder {
         if body.len() > BODY_BYTES_MAX {
             return Err(DecodeError::TooLarge);
         }
-        match self.encoding {
+        let data = match self.encoding {
             Encoding::Json => json::decode(self.root(), &self.shape, body),
             Encoding::SafeJson => json::decode(json::Root::Any, &self.shape, body),
             Encoding::String => Ok(string::decode(&self.shape, body)),
             Encoding::Xml => xml::decode(self.is_collection, &self.shape, body),
             Encoding::NoOp => Ok(Data::empty()),
-        }
+        }?;
+        let Some(reshape) = &self.flatmap else { return Ok(data) };
+        let data = reshape.flatmap.apply(&data)?;
+        Ok(match &reshape.group {
+            Some(name) => data.grouped(name),
+            None => data,
+        })
     }
 
     fn root(&self) -> json::Root {
         if self.is_collection { json::Root::Array } else { json::Root::Object }
     }
+}
+
+/// `flatmap_filter` of a backend.
+fn flatmap(backend: &BackendConfig) -> Option<Flatmap> {
+    let proxy = &backend.extra_config.namespaces.get("proxy")?.settings;
+    let Setting::Object(members) = &proxy.value else { return None };
+    let (_, list) = members.iter().find(|(key, _)| key == "flatmap_filter")?;
+    Flatmap::compile(list)
 }

@@ -76,6 +76,12 @@ impl Shape {
 }
 
 impl Shape {
+    /// Leaves nothing but `target`; gives back what is to be done at the end: `group`.
+    pub(super) fn only_target(&mut self) -> Option<Box<[u8]>> {
+        let target = std::mem::take(&mut self.target);
+        std::mem::replace(self, Self { target, ..Self::default() }).group
+    }
+
     /// Whether a top-level field stays that is no object: it cannot be entered, so `target` loses
     /// it, and of longer paths `allow` drops and `deny` keeps it.
     pub(super) fn keeps_leaf(&self, name: &[u8]) -> bool {

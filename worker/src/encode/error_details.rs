@@ -21,7 +21,7 @@ pub fn error_details(name: &str, status: u16, body: &[u8], content_type: Option<
         escape::plain(content_type, &mut json);
     }
     json.push(b'}');
-    let mut data = Data::field(format!("error_{name}").as_bytes(), Bytes::from(json));
+    let mut data = Data::opaque(format!("error_{name}").as_bytes(), Bytes::from(json));
     if let [document] = data.documents.as_mut_slice() {
         document.numbers = Numbers::Exact;
     }

@@ -25,7 +25,7 @@ pub(crate) fn plain(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes text as a JSON string.
-pub(super) fn text(utf8: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn text(utf8: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     escape(utf8, out);
     out.push(b'"');

@@ -12,8 +12,14 @@ pub(crate) fn go_text(document: &Document, value: Value) -> Vec<u8> {
     match value {
         Value::Plain(span) => text.extend_from_slice(span.of(&document.input)),
         Value::Quoted(span) => said(span.of(&document.input), &mut text),
-        Value::Verbatim(span) => of_json(span.of(&document.input), &mut text),
-        Value::Object(_) | Value::Array(_) => of_json(&json::value(document, value), &mut text),
+        Value::Verbatim(span) | Value::Opaque(span) => {
+            of_json(span.of(&document.input), &mut text);
+        },
+        Value::Object(_) | Value::Array(_) => {
+            let mut written = Vec::new();
+            json::value(document, value, &mut written);
+            of_json(&written, &mut text);
+        },
     }
     text
 }

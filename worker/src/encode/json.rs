@@ -33,7 +33,7 @@ pub(super) fn collection(data: &Data) -> Bytes {
     let Some((document, value)) = data.find(b"collection") else {
         return Bytes::from_static(b"[]");
     };
-    if let Value::Verbatim(span) = value {
+    if let Value::Verbatim(span) | Value::Opaque(span) = value {
         return document.input.slice(span.start as usize..span.end as usize);
     }
     let mut writer = Writer::new(data.written_bytes_guess());
@@ -41,11 +41,11 @@ pub(super) fn collection(data: &Data) -> Bytes {
     Bytes::from(writer.out)
 }
 
-/// One value.
-pub(super) fn value(document: &Document, value: Value) -> Vec<u8> {
-    let mut writer = Writer::new(0);
+/// One value, behind what `out` holds already.
+pub(crate) fn value(document: &Document, value: Value, out: &mut Vec<u8>) {
+    let mut writer = Writer { out: std::mem::take(out) };
     writer.value(document, value);
-    writer.out
+    *out = writer.out;
 }
 
 struct Writer {
@@ -96,7 +96,7 @@ impl Writer {
         let (object, span) = match value {
             Value::Object(span) => (true, span),
             Value::Array(span) => (false, span),
-            Value::Verbatim(span) => {
+            Value::Verbatim(span) | Value::Opaque(span) => {
                 self.copy(&document.input, span.start as usize, span.end as usize);
                 return None;
             },

@@ -155,7 +155,7 @@ impl Tree {
         let (object, span) = match value {
             Value::Object(span) => (true, span),
             Value::Array(span) => (false, span),
-            Value::Verbatim(span) => {
+            Value::Verbatim(span) | Value::Opaque(span) => {
                 self.json(key, span.of(&document.input), document.numbers);
                 return None;
             },

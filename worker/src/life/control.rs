@@ -369,7 +369,7 @@ impl Worker {
         self.pings = None;
         let outstanding = self.progress.outstanding();
         if let Some(drain) = self.drain
-            && sum.connections == 0
+            && sum.is_done()
             && outstanding == 0
         {
             let cut = sum.cut;
@@ -377,7 +377,7 @@ impl Worker {
             return Some(End::Asked);
         }
         if nonce == OWN_PING {
-            self.may_be_empty |= self.drain.is_some() && sum.connections == 0;
+            self.may_be_empty |= self.drain.is_some() && sum.is_done();
             return None;
         }
         let health = Health {

@@ -77,6 +77,10 @@ impl Obedient {
                     drop(tell.send(Told::Empty));
                     continue;
                 },
+                () = self.thread.state.background.ended.notified() => {
+                    self.thread.tell_if_empty();
+                    continue;
+                },
             };
             let Some(order) = order else { return };
             if let Some(told) = self.carry_out(order).await {
@@ -190,7 +194,8 @@ impl Obedient {
     fn figures(&self) -> Figures {
         Figures {
             connections: self.thread.gate.connections(),
-            busy: self.thread.gate.busy(),
+            busy: self.thread.gate.busy() + self.thread.state.background.running(),
+            background: self.thread.state.background.running(),
             requests: self.thread.requests.get(),
             cut: self.thread.cut.get(),
         }

@@ -61,16 +61,25 @@ pub(crate) enum Told {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) connections: usize,
+    /// Requests in flight, and what runs in the background.
     pub(crate) busy: usize,
+    /// What no client waits for.
+    pub(crate) background: usize,
     pub(crate) requests: u64,
     pub(crate) cut: u64,
 }
 
 impl Figures {
+    /// Nothing is left to be done for anybody.
+    pub(crate) const fn is_done(self) -> bool {
+        self.connections == 0 && self.background == 0
+    }
+
     pub(crate) const fn plus(self, other: Self) -> Self {
         Self {
             connections: self.connections + other.connections,
             busy: self.busy + other.busy,
+            background: self.background + other.background,
             requests: self.requests + other.requests,
             cut: self.cut + other.cut,
         }

@@ -105,7 +105,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         .enumerate()
         .map(|(index, config)| {
             let closed = verdict.closed.contains_key(&index);
-            endpoint::compile(&mut compiler, config, closed)
+            endpoint::compile(&mut compiler, index, config, closed)
         })
         .collect();
     if !compiler.refusals.is_empty() {

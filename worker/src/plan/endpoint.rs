@@ -15,6 +15,8 @@ use crate::respond::lines::{Completed, LinesId};
 /// A public route and what answers it.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// Its place among all.
+    pub(crate) place: usize,
     /// What stands in the brackets of its log lines.
     pub(crate) tag: Box<str>,
     /// `timeout`: of the whole exchange.
@@ -90,6 +92,7 @@ impl Endpoint {
 /// Compiles one entry.
 pub(super) fn compile(
     compiler: &mut Compiler<'_>,
+    place: usize,
     config: &EndpointConfig,
     closed: bool,
 ) -> Endpoint {
@@ -97,6 +100,7 @@ pub(super) fn compile(
     let output = pipe.output();
     let lines = output.map(|output| data_lines(compiler, config, output)).unwrap_or_default();
     Endpoint {
+        place,
         tag: format!("ENDPOINT: {}", config.route).into(),
         timeout: timeout(config),
         stream: StreamBound::of(config),

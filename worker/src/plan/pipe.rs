@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use baton_shared::config::model::{BackendConfig, EndpointConfig, GoDuration};
+use baton_shared::config::model::{BackendConfig, EndpointConfig, ExtraConfig, GoDuration};
 use baton_shared::config::node::{Node, Value};
+use baton_shared::config::read::Format;
 
 use super::backend::{self, BackendPlan};
 use super::compile::Compiler;
+use super::endpoint::cache_seconds;
 use super::settings;
 use super::template::{AnswerSlots, Wanted};
 use super::websocket::{self, WebSocketPlan};
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Doubt, Flatmap};
 use crate::encode::OutputEncoding;
+use crate::proxy::StaticData;
+use crate::respond::lines::{Completed, LinesId};
 
 /// What answers an endpoint.
 #[derive(Debug)]
@@ -33,6 +37,10 @@ pub enum Pipe {
 #[derive(Debug)]
 pub struct NoOpPlan {
     pub(crate) backend: BackendPlan,
+    /// What its answers say of themselves.
+    pub(crate) lines: LinesId,
+    /// `static` data makes a failure an empty answer.
+    pub(crate) hides_failures: bool,
 }
 
 /// An endpoint with data.
@@ -44,8 +52,22 @@ pub struct DataPlan {
     pub(crate) budget: Duration,
     /// What becomes of the client's body.
     pub(crate) body: BodyUse,
+    /// Who gets a copy besides.
+    pub(crate) shadow: Option<ShadowPlan>,
+    /// `flatmap_filter`, applied where nothing failed.
+    pub(crate) flatmap: Option<Flatmap>,
+    /// `static`: laid over what the calls gave.
+    pub(crate) overlay: Option<StaticData>,
     /// From data to the client's body.
     pub(crate) output: OutputEncoding,
+}
+
+/// Backends whose answers nobody reads.
+#[derive(Debug)]
+pub(crate) struct ShadowPlan {
+    pub(crate) calls: Calls,
+    /// How long the calls may take.
+    pub(crate) budget: Duration,
 }
 
 /// Backends and how they are called; of several, each has its own.
@@ -120,6 +142,14 @@ impl Pipe {
 }
 
 impl Calls {
+    /// How long they may take.
+    fn budget(&self, config: &EndpointConfig) -> Duration {
+        match self {
+            Self::One(_) => share(config.timeout, 100),
+            Self::Parallel(_) | Self::Sequential(_) => share(config.timeout, MERGE_PERCENT),
+        }
+    }
+
     /// Every backend, in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &CallPlan> {
         let (some, steps): (&[CallPlan], &[StepPlan]) = match self {
@@ -143,19 +173,31 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
         compiler.tell(&backend.at.key("sd"), "`dns` is not built: this endpoint answers 501");
         complete = false;
     }
-    let backends: Vec<&BackendConfig> = config.backend.iter().collect();
+    let (shadows, backends): (Vec<_>, Vec<_>) =
+        config.backend.iter().partition(|backend| is_shadow(backend));
+    if backends.is_empty() {
+        compiler
+            .tell(&config.at, "all backends are shadows: KrakenD answers 500, and so does this");
+        return Pipe::Empty;
+    }
+    // With one backend KrakenD does not look for it.
+    let flatmap = setting(config, "flatmap_filter").filter(|_| backends.len() > 1);
+    doubt(compiler, &config.extra_config);
+    config.backend.iter().for_each(|backend| doubt(compiler, &backend.extra_config));
+    let flatmap = flatmap.and_then(Flatmap::compile);
+    let format = Format::of(&compiler.service.source.file);
+    let overlay =
+        setting(config, "static").and_then(|settings| StaticData::compile(settings, format));
     if config.output_encoding == "no-op" {
         return match (complete, &*backends) {
-            (false, _) => Pipe::NotBuilt,
-            (true, [only]) => {
-                let answers = &mut AnswerSlots::default();
-                let backend = backend::compile(compiler, config, only, answers);
-                Pipe::NoOp(Box::new(NoOpPlan { backend }))
-            },
+            (true, [only]) => Pipe::NoOp(Box::new(no_op(compiler, config, only, overlay.as_ref()))),
+            // Several are refused where the file is read.
             (true, _) => Pipe::Empty,
+            (false, _) => Pipe::NotBuilt,
         };
     }
     let calls = calls(compiler, config, &backends);
+    let shadow = (!shadows.is_empty()).then(|| shadow(compiler, config, &shadows));
     let output = OutputEncoding::compile(config);
     if let Err(error) = &output {
         compiler.tell(&config.at.key("output_encoding"), error.to_string());
@@ -163,13 +205,59 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
     let (Some(calls), Ok(output), true) = (calls, output, complete) else {
         return Pipe::NotBuilt;
     };
-    let budget = match &calls {
-        Calls::One(_) => share(config.timeout, 100),
-        Calls::Parallel(_) | Calls::Sequential(_) => share(config.timeout, MERGE_PERCENT),
+    let shadow = match shadow {
+        None => None,
+        Some(Some(plan)) => Some(plan),
+        Some(None) => return Pipe::NotBuilt,
     };
+    let budget = calls.budget(config);
     let is_one_call = matches!(&calls, Calls::One(call) if call.concurrent.is_none());
-    let body = if is_one_call { BodyUse::Stream } else { BodyUse::Copy };
-    Pipe::Data(Box::new(DataPlan { calls, budget, body, output }))
+    let body = if is_one_call && shadow.is_none() { BodyUse::Stream } else { BodyUse::Copy };
+    Pipe::Data(Box::new(DataPlan { calls, budget, body, shadow, flatmap, overlay, output }))
+}
+
+fn no_op(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    backend: &BackendConfig,
+    overlay: Option<&StaticData>,
+) -> NoOpPlan {
+    if config.concurrent_calls > 1 {
+        let text = "one call is made: of several, KrakenD cuts the body that is streamed";
+        compiler.tell(&config.at.key("concurrent_calls"), text);
+    }
+    let backend = backend::compile(compiler, config, backend, &mut AnswerSlots::default());
+    let has_data = overlay.is_some_and(|data| data.suits_a_stream(false) && !data.is_empty());
+    let lines = if has_data {
+        compiler.lines.answer(Completed::True, None, cache_seconds(config))
+    } else {
+        compiler.lines.answer(Completed::False, None, None)
+    };
+    let hides_failures = overlay.is_some_and(|data| data.suits_a_stream(true));
+    NoOpPlan { backend, lines, hides_failures }
+}
+
+/// One group with one timeout: the longest.
+fn shadow(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    backends: &[&BackendConfig],
+) -> Option<ShadowPlan> {
+    let calls = calls(compiler, config, backends)?;
+    let timeout = |backend: &&BackendConfig| {
+        let own = match proxy_setting(&backend.extra_config, "shadow_timeout") {
+            Some(Node { value: Value::String(text), .. }) => GoDuration::parse(text).ok(),
+            Some(_) | None => None,
+        };
+        own.unwrap_or(config.timeout)
+    };
+    let longest = backends.iter().map(timeout).max().and_then(GoDuration::positive);
+    let budget = longest.unwrap_or(Duration::ZERO);
+    let budget = match &calls {
+        Calls::One(_) => budget,
+        several => budget.min(several.budget(config)),
+    };
+    Some(ShadowPlan { calls, budget })
 }
 
 /// The calls to `backends`, of which there is at least one; `None` if something is not built.
@@ -180,7 +268,7 @@ fn calls(
 ) -> Option<Calls> {
     if backends.len() > 1 {
         check_strings(compiler, config);
-        if asks_for_sequence(config) {
+        if is_true(setting(config, "sequential")) {
             return sequence(compiler, config, backends).map(Calls::Sequential);
         }
     }
@@ -250,9 +338,30 @@ fn share(timeout: GoDuration, percent: i64) -> Duration {
     u64::try_from(nanos).map_or(Duration::ZERO, Duration::from_nanos)
 }
 
-/// A setting of `proxy`.
+/// A setting of an endpoint's `proxy`.
 fn setting<'a>(config: &'a EndpointConfig, key: &str) -> Option<&'a Node> {
-    settings::member(&config.extra_config.namespaces.get("proxy")?.settings, key)
+    proxy_setting(&config.extra_config, key)
+}
+
+fn proxy_setting<'a>(extra: &'a ExtraConfig, key: &str) -> Option<&'a Node> {
+    settings::member(&extra.namespaces.get("proxy")?.settings, key)
+}
+
+fn is_true(setting: Option<&Node>) -> bool {
+    matches!(setting, Some(Node { value: Value::Bool(true), .. }))
+}
+
+fn is_shadow(backend: &BackendConfig) -> bool {
+    is_true(proxy_setting(&backend.extra_config, "shadow"))
+}
+
+/// Tells of operations of a `flatmap_filter` that do not do what somebody may expect.
+fn doubt(compiler: &mut Compiler<'_>, extra: &ExtraConfig) {
+    let Some(proxy) = extra.namespaces.get("proxy") else { return };
+    let Some(list) = settings::member(&proxy.settings, "flatmap_filter") else { return };
+    for Doubt { index, text } in Flatmap::doubts(list) {
+        compiler.tell(&proxy.at.key("flatmap_filter").index(index), text);
+    }
 }
 
 /// KrakenD reads these as strings whatever they are. There is one combiner, whatever its name, and the
@@ -270,8 +379,4 @@ fn check_strings(compiler: &mut Compiler<'_>, config: &EndpointConfig) {
         let text = format!("`{key}` holds strings, such as \"resp0_id\"");
         compiler.refuse(&proxy.at.key(key).index(index), text);
     }
-}
-
-fn asks_for_sequence(config: &EndpointConfig) -> bool {
-    matches!(setting(config, "sequential"), Some(Node { value: Value::Bool(true), .. }))
 }

@@ -21,6 +21,7 @@ use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
 use crate::guards::client_ip::ClientAddress;
 use crate::message::{Head, Peer};
+use crate::proxy::Background;
 use crate::respond::lines::Lines;
 use crate::route::builtin::GoTime;
 
@@ -43,6 +44,8 @@ pub struct ThreadState {
     /// Request targets that are always the same, by the place of their backend.
     targets: Box<[OnceCell<Uri>]>,
     clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
+    /// What runs here and no client waits for.
+    pub(crate) background: Background,
     started: Instant,
 }
 
@@ -66,6 +69,7 @@ impl ThreadState {
             hosts: plan.hosts.iter().map(|host| copy(host.authority.as_bytes())).collect(),
             targets: (0..plan.backends).map(|_| OnceCell::new()).collect(),
             clients: RefCell::new(clients.into()),
+            background: Background::default(),
             started: Instant::now(),
             plan,
         };

@@ -52,6 +52,14 @@ impl CallBody {
         }
     }
 
+    /// What is held of it.
+    pub(super) const fn held_bytes(&self) -> usize {
+        match self {
+            Self::Stream(_) => 0,
+            Self::Copy(bytes) => bytes.len(),
+        }
+    }
+
     /// What is sent. Go looks into the body of a method that usually has none, and so finds that it is empty;
     /// for others it announces one.
     pub(super) fn send(self, method: &Method) -> RequestBody {

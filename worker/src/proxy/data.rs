@@ -1,13 +1,15 @@
 //! An endpoint with data: its calls, then what is done to what came of them, then the answer.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use baton_shared::log;
 use tokio::time::Instant;
 
 use super::body::CallBody;
-use super::{Asked, Outcome, Part, concurrent, parallel, sequential};
+use super::{Asked, Outcome, Part, concurrent, parallel, sequential, shadow};
 use crate::backend::Failure;
+use crate::decode::Broken;
 use crate::encode;
 use crate::message::{RequestBody, Response};
 use crate::plan::{Calls, DataPlan, Endpoint, ThreadState};
@@ -16,7 +18,7 @@ use crate::respond::lines::Completed;
 
 /// Makes the calls and answers.
 pub(super) async fn run(
-    thread: &ThreadState,
+    thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
     plan: &DataPlan,
     asked: &Asked<'_>,
@@ -24,14 +26,24 @@ pub(super) async fn run(
     begun: Instant,
 ) -> Result<Response, Failure> {
     let deadline = begun + plan.budget;
-    let outcome = match &plan.calls {
-        Calls::One(call) => {
-            let body = CallBody::new(body, plan.body, deadline).await?;
-            concurrent::run(thread, call, asked, body, deadline).await
-        },
+    let mut body = CallBody::new(body, plan.body, deadline).await?;
+    if plan.shadow.is_some() {
+        shadow::begin(thread, endpoint, asked, body.copy());
+    }
+    let mut outcome = match &plan.calls {
+        Calls::One(only) => concurrent::run(thread, only, asked, body, deadline).await,
         // In a box: the way of a single backend stays small.
-        calls => Box::pin(several(thread, plan, calls, asked, body, deadline)).await?,
+        calls => Box::pin(call(thread, calls, asked, body, deadline)).await,
     };
+    if let (Some(flatmap), Outcome::Data(part)) = (&plan.flatmap, &mut outcome) {
+        match flatmap.apply(&part.data) {
+            Ok(data) => part.data = data,
+            Err(Broken) => return Err(Failure::Flatmap),
+        }
+    }
+    if let Some(overlay) = &plan.overlay {
+        outcome = overlay.apply(outcome);
+    }
     let part = match outcome {
         Outcome::Data(part) => part,
         Outcome::Partial(part, failure) => {
@@ -44,26 +56,24 @@ pub(super) async fn run(
     Ok(respond::data(thread, endpoint, rendered, completed(&part)))
 }
 
-/// The calls to several backends.
-async fn several(
+/// Makes calls of any shape.
+pub(super) async fn call(
     thread: &ThreadState,
-    plan: &DataPlan,
     calls: &Calls,
     asked: &Asked<'_>,
-    body: RequestBody,
+    body: CallBody,
     deadline: Instant,
-) -> Result<Outcome, Failure> {
+) -> Outcome {
     // What must not be sent to one backend is not half sent to others.
     let values = asked.values();
     if calls.all().any(|call| call.backend.url.check(&values).is_err()) {
-        return Err(Failure::DotSegment);
+        return Outcome::Failed(Failure::DotSegment);
     }
-    let body = CallBody::new(body, plan.body, deadline).await?;
-    Ok(match calls {
+    match calls {
         Calls::One(call) => concurrent::run(thread, call, asked, body, deadline).await,
         Calls::Parallel(calls) => parallel::run(thread, calls, asked, body, deadline).await,
         Calls::Sequential(plan) => sequential::run(thread, plan, asked, body, deadline).await,
-    })
+    }
 }
 
 /// KrakenD: what is empty is not complete.

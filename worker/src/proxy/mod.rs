@@ -3,6 +3,7 @@
 //! `shadow calls leave → calls: one, parallel, sequential → flatmap → static → encode`; each call once or
 //! several times at once. The calls of a request run in the request's own task.
 
+mod background;
 mod body;
 mod concurrent;
 mod data;
@@ -11,10 +12,14 @@ mod merge;
 mod no_op;
 mod parallel;
 mod sequential;
+mod shadow;
 mod single;
+mod static_data;
 mod websocket;
 #[cfg(test)]
 mod tests;
+
+use std::rc::Rc;
 
 use tokio::time::Instant;
 
@@ -27,8 +32,10 @@ use crate::respond;
 use crate::respond::lines::Completed;
 use crate::route::Params;
 
+pub(crate) use background::Background;
 pub(crate) use body::hold;
 pub(crate) use data::tell;
+pub(crate) use static_data::StaticData;
 
 /// What is known of a request once it is routed.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +97,7 @@ impl From<Result<Part, Failure>> for Outcome {
 
 /// Runs the endpoint's pipe; its `timeout` counts from `begun`.
 pub(crate) async fn run(
-    thread: &ThreadState,
+    thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
     asked: &Asked<'_>,
     body: RequestBody,
@@ -101,7 +108,14 @@ pub(crate) async fn run(
         Pipe::NoOp(plan) => {
             let stream_until = endpoint.stream.deadline(begun);
             let deadline = begun + endpoint.timeout;
-            no_op::run(thread, &plan.backend, asked, body, deadline, stream_until).await
+            let answer = no_op::run(thread, plan, asked, body, deadline, stream_until).await;
+            match answer {
+                Err(failure) if plan.hides_failures => {
+                    tell(endpoint, &failure);
+                    Ok(respond::nothing(thread))
+                },
+                answer => answer,
+            }
         },
         Pipe::Empty => Ok(respond::empty()),
         Pipe::WebSocket(plan) => {

@@ -1,7 +1,8 @@
 //! `no-op`: the answer of the one backend as it is, streamed.
 //!
 //! Status, fields and body pass; nothing is buffered in either direction, trailers and backpressure survive.
-//! KrakenD: `X-Krakend-Completed` is always `false`: what is not decoded cannot be known to be complete.
+//! KrakenD: `X-Krakend-Completed` is always `false`: what is not decoded cannot be known to be complete. With
+//! `static` data, which nobody sees, it is `true`, and `cache_ttl` counts.
 
 use std::future::poll_fn;
 use std::task::{Poll, ready};
@@ -12,18 +13,19 @@ use tokio::time::Instant;
 
 use crate::backend::{Answer, AnswerBody, Decoding, Failure, call, limits};
 use crate::message::{RequestBody, Response, ResponseBody};
-use crate::plan::{BackendPlan, StreamDeadline, ThreadState};
+use crate::plan::{NoOpPlan, StreamDeadline, ThreadState};
 use crate::respond::sniff;
 
 /// Calls the backend and passes its answer on.
 pub(crate) async fn run(
     thread: &ThreadState,
-    backend: &BackendPlan,
+    plan: &NoOpPlan,
     asked: &super::Asked<'_>,
     body: RequestBody,
     deadline: Instant,
     stream_until: StreamDeadline,
 ) -> Result<Response, Failure> {
+    let backend = &plan.backend;
     let pass = limits::enter(thread, backend)?;
     let answer = call(thread, backend, &asked.caller(Decoding::None), body, deadline).await;
     pass.hear(&answer);
@@ -45,7 +47,7 @@ pub(crate) async fn run(
         }
         ResponseBody::Stream(body)
     };
-    Ok(Response { status, lines: thread.lines.of(thread.plan.failures.plain), headers, body })
+    Ok(Response { status, lines: thread.lines.of(plan.lines), headers, body })
 }
 
 /// Waits for the first bytes of a body that does not say what it is, as long as the body may last.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::body::CallBody;
 use super::{Asked, Part};
 use crate::backend::{Answer, AnswerBody, AnswerError, Decoding, Failure, call, limits};
-use crate::decode::{Data, Decoder};
+use crate::decode::{Data, DecodeError, Decoder};
 use crate::encode::error_details;
 use crate::plan::{BackendPlan, CallPlan, OnError, ThreadState};
 use crate::respond::lines::Completed;
@@ -72,6 +72,7 @@ async fn decode(decoder: &Decoder, body: AnswerBody) -> Result<Data, Failure> {
     match (decoder.decode(body), error) {
         (Ok(data), None) => Ok(data),
         (Ok(data), Some(_)) if !decoder.reads_all() => Ok(data),
+        (Err(DecodeError::Flatmap(_)), _) => Err(Failure::Flatmap),
         (_, Some(error)) => Err(Failure::Body(error)),
         (Err(error), None) => Err(Failure::Decode(error)),
     }

@@ -65,6 +65,13 @@ pub(crate) fn empty() -> Response {
     Response::new(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
 }
 
+/// What a failed stream is where `static` data, which nobody sees, hides the failure.
+pub(crate) fn nothing(thread: &ThreadState) -> Response {
+    let mut response = Response::new(StatusCode::OK, Bytes::new());
+    response.lines = thread.lines.of(thread.plan.failures.plain);
+    response
+}
+
 /// A refusal before any backend was called.
 pub(crate) fn refused(refusal: Refusal) -> Response {
     let status = match refusal {

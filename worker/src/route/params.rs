@@ -47,6 +47,12 @@ impl<'p> Params<'p> {
         Self { path: Cow::Borrowed(b""), spans: Spans::new() }
     }
 
+    /// The same values, for longer than the request lives.
+    #[must_use]
+    pub fn to_owned(&self) -> Params<'static> {
+        Params { path: Cow::Owned(self.path.to_vec()), spans: self.spans.clone() }
+    }
+
     /// The value of the placeholder with this index; decoded, possibly empty, any bytes.
     #[must_use]
     pub fn value(&self, index: usize) -> Option<&[u8]> {

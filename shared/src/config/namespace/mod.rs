@@ -65,8 +65,13 @@ pub const BUILT: &[(Level, &str)] = &[
 /// The keys of `proxy` that Baton does; the others are told of one by one.
 pub const BUILT_PROXY_KEYS: &[(Level, &str)] = &[
     (Level::Endpoint, "combiner"),
+    (Level::Endpoint, "flatmap_filter"),
     (Level::Endpoint, "sequential"),
     (Level::Endpoint, "sequential_propagated_params"),
+    (Level::Endpoint, "static"),
+    (Level::Backend, "flatmap_filter"),
+    (Level::Backend, "shadow"),
+    (Level::Backend, "shadow_timeout"),
 ];
 
 /// Keys of `proxy` that KrakenD reads, and where.

@@ -4,4 +4,6 @@ mod data;
 mod exchange;
 mod redirects;
 mod several;
+mod shadow;
+mod static_data;
 mod uploads;
