@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Shape};
 use baton_tests::torture::{Load, Plan, Report, System, Upstream, report, run};
 use clap::{Parser, ValueEnum};
 
@@ -19,6 +19,7 @@ use clap::{Parser, ValueEnum};
 /// The bars of the project, each 1,000 reloads:
 ///   baton-torture --reloads 1000
 ///   baton-torture --reloads 1000 --delay-ms 5
+///   baton-torture --reloads 1000 --combine
 ///   baton-torture --reloads 100 --endpoints 1000 --idle 1000 --uploads 0 --pipelined 0 --every-ms 1000
 /// The table of peers (Debian packages nginx-light and haproxy):
 ///   baton-torture --gateway baton,nginx,haproxy,haproxy-idle-close --reloads 20 --every-ms 320
@@ -64,6 +65,9 @@ struct Options {
     /// Endpoints of Baton's configuration besides those that are used.
     #[arg(long, default_value_t = 0)]
     endpoints: usize,
+    /// Baton merges, chains and shadows instead of streaming.
+    #[arg(long)]
+    combine: bool,
     /// Same seed, same clients.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -105,8 +109,9 @@ impl Options {
 fn measure(gateway: Gateway, options: &Options) -> Report {
     let upstream = Upstream::start();
     let peer = |kind| -> Box<dyn System> { Box::new(Peer::start(kind, upstream.address())) };
+    let shape = if options.combine { Shape::Combine } else { Shape::Stream(options.endpoints) };
     let mut system: Box<dyn System> = match gateway {
-        Gateway::Baton => Box::new(BatonSystem::start(upstream.address(), options.endpoints)),
+        Gateway::Baton => Box::new(BatonSystem::start(upstream.address(), shape)),
         Gateway::Nginx => peer(PeerKind::Nginx),
         Gateway::Haproxy => peer(PeerKind::Haproxy),
         Gateway::HaproxyIdleClose => peer(PeerKind::HaproxyIdleClose),

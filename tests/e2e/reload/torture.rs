@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Shape};
 use baton_tests::torture::tally::Fault;
 use baton_tests::torture::{Load, Plan, Upstream, run};
 
@@ -16,9 +16,9 @@ fn plan(reloads: u64, delay_ms: u64) -> Plan {
     }
 }
 
-fn check(plan: &Plan) {
+fn check(plan: &Plan, shape: Shape) {
     let upstream = Upstream::start();
-    let mut system = BatonSystem::start(upstream.address(), 0);
+    let mut system = BatonSystem::start(upstream.address(), shape);
     let report = run(&mut system, &upstream, plan);
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.counts.commits, plan.reloads, "{report}");
@@ -30,12 +30,19 @@ fn check(plan: &Plan) {
 
 #[test]
 fn a_hundred_reloads_under_every_kind_of_client_lose_nothing() {
-    check(&plan(100, 0));
+    check(&plan(100, 0), Shape::Stream(0));
 }
 
 #[test]
 fn with_five_milliseconds_of_delay_each_way_nothing_is_lost_either() {
-    check(&plan(50, 5));
+    check(&plan(50, 5), Shape::Stream(0));
+}
+
+#[test]
+fn merged_chained_and_shadowed_calls_survive_reloads_and_each_shadow_comes_once() {
+    let mut plan = plan(30, 0);
+    plan.load.keep_alive = 50;
+    check(&plan, Shape::Combine);
 }
 
 #[test]

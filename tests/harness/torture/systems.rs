@@ -36,14 +36,24 @@ pub trait System {
 pub struct BatonSystem {
     baton: Baton,
     upstream: SocketAddr,
-    endpoints: usize,
+    shape: Shape,
+}
+
+/// What Baton's endpoints are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// They stream; so many endpoints stand besides the three that are used.
+    Stream(usize),
+    /// They merge two backends or call them one after the other, and one has a shadow. Clients get the same
+    /// answers.
+    Combine,
 }
 
 impl BatonSystem {
     /// Starts it.
-    pub fn start(upstream: SocketAddr, endpoints: usize) -> Self {
-        let baton = Baton::start(&baton_config(upstream, endpoints, 1));
-        Self { baton, upstream, endpoints }
+    pub fn start(upstream: SocketAddr, shape: Shape) -> Self {
+        let baton = Baton::start(&baton_config(upstream, shape, 1));
+        Self { baton, upstream, shape }
     }
 
     /// The gateway, to look at it afterwards.
@@ -53,29 +63,64 @@ impl BatonSystem {
 }
 
 /// The `krakend.json` of one generation.
-pub fn baton_config(upstream: SocketAddr, endpoints: usize, generation: u64) -> Value {
-    let endpoint = |method: &str, public: String, path: String| {
-        json!({
-            "endpoint": public, "method": method, "output_encoding": "no-op",
-            "backend": [{ "url_pattern": path, "encoding": "no-op" }]
-        })
+pub fn baton_config(upstream: SocketAddr, shape: Shape, generation: u64) -> Value {
+    let used = [("GET", "keep"), ("GET", "slow"), ("POST", "upload")];
+    let endpoints: Vec<Value> = match shape {
+        Shape::Stream(others) => {
+            let used = used.map(|(method, kind)| {
+                let (public, path) = paths(kind, generation);
+                streaming(method, &public, &path)
+            });
+            let other = |i| {
+                let path = format!("/o/{generation}/{i}/{{id}}");
+                streaming("GET", &format!("/other/{i}/{{id}}"), &path)
+            };
+            used.into_iter().chain((0..others).map(other)).collect()
+        },
+        Shape::Combine => {
+            used.iter().map(|(method, kind)| combining(method, kind, generation)).collect()
+        },
     };
-    let used = [("GET", "keep"), ("GET", "slow"), ("POST", "upload")].map(|(method, kind)| {
-        endpoint(
-            method,
-            format!("/{kind}/{{number}}"),
-            format!("/g/{generation}/{kind}/{{number}}"),
-        )
-    });
-    let others = (0..endpoints).map(|i| {
-        endpoint("GET", format!("/other/{i}/{{id}}"), format!("/o/{generation}/{i}/{{id}}"))
-    });
     json!({
         "version": 3,
         "timeout": "30s",
         "host": [format!("http://{upstream}")],
-        "endpoints": used.into_iter().chain(others).collect::<Vec<_>>(),
+        "endpoints": endpoints,
         "extra_config": { "router": { "disable_access_log": true } },
+    })
+}
+
+/// The public path and the backend's.
+fn paths(kind: &str, generation: u64) -> (String, String) {
+    (format!("/{kind}/{{number}}"), format!("/g/{generation}/{kind}/{{number}}"))
+}
+
+fn streaming(method: &str, public: &str, path: &str) -> Value {
+    json!({
+        "endpoint": public, "method": method, "output_encoding": "no-op",
+        "backend": [{ "url_pattern": path, "encoding": "no-op" }]
+    })
+}
+
+/// The text of the backend that counts is the answer, beside what another one adds.
+fn combining(method: &str, kind: &str, generation: u64) -> Value {
+    let (public, path) = paths(kind, generation);
+    let (_, side) = paths("side", generation);
+    let counted = |path: &str| json!({ "url_pattern": path, "encoding": "string" });
+    let beside = json!({ "url_pattern": side });
+    let (_, shadow) = paths("shadow", generation);
+    let shadow = json!({ "url_pattern": shadow, "extra_config": { "proxy": { "shadow": true } } });
+    let (backend, proxy) = match kind {
+        "keep" => (json!([counted(&path), beside, shadow]), json!({})),
+        "slow" => {
+            let path = path.replace("{number}", "{resp0_number}");
+            (json!([beside, counted(&path)]), json!({ "sequential": true }))
+        },
+        _ => (json!([beside, counted(&path)]), json!({})),
+    };
+    json!({
+        "endpoint": public, "method": method, "output_encoding": "string",
+        "backend": backend, "extra_config": { "proxy": proxy }
     })
 }
 
@@ -89,7 +134,7 @@ impl System for BatonSystem {
     }
 
     fn prepare(&mut self, generation: u64) {
-        self.baton.write_config(&baton_config(self.upstream, self.endpoints, generation));
+        self.baton.write_config(&baton_config(self.upstream, self.shape, generation));
     }
 
     fn reload(&mut self, _generation: u64) -> Result<(), String> {

@@ -2,12 +2,13 @@
 //! configuration made the call.
 //!
 //! The configuration of generation N calls `/g/N/KIND/NUMBER`; the answer repeats both, so a client knows
-//! which generation answered and whether the answer is its own.
+//! which generation answered and whether the answer is its own. Beside those that count there are calls that
+//! only add something (`side`), and shadows, which are counted on their own.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,19 +16,55 @@ use tokio::net::TcpStream;
 use super::tally::{Fate, Fault, Tally};
 use crate::net::{Background, adopt, listen};
 
+/// How much later than its request a shadow may come.
+const SHADOWS_LATE: Duration = Duration::from_secs(5);
+
 /// A running backend.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
-    seen: Arc<Mutex<BTreeMap<u64, u32>>>,
+    seen: Arc<Mutex<Seen>>,
     _running: Background,
+}
+
+/// How often each request came.
+#[derive(Debug, Default)]
+struct Seen {
+    counted: BTreeMap<u64, u32>,
+    shadows: BTreeMap<u64, u32>,
+    /// Those that have a shadow, if there are shadows.
+    shadowed: Vec<u64>,
+}
+
+impl Seen {
+    fn note(&mut self, request: &Request) {
+        let counts = match request.kind {
+            Kind::Side => return,
+            Kind::Shadow => &mut self.shadows,
+            Kind::Keep => {
+                self.shadowed.push(request.number);
+                &mut self.counted
+            },
+            Kind::Slow | Kind::Other => &mut self.counted,
+        };
+        *counts.entry(request.number).or_insert(0) += 1;
+    }
+
+    /// Requests whose shadow did not come, or more than once.
+    fn odd_shadows(&self) -> Vec<u64> {
+        if self.shadows.is_empty() {
+            return Vec::new();
+        }
+        let odd = |number: &&u64| self.shadows.get(number) != Some(&1);
+        self.shadowed.iter().filter(odd).copied().collect()
+    }
 }
 
 impl Upstream {
     /// Starts it.
     pub fn start() -> Self {
         let (listener, address) = listen();
-        let seen = Arc::new(Mutex::new(BTreeMap::new()));
+        let seen = Arc::new(Mutex::new(Seen::default()));
         let counts = Arc::clone(&seen);
         let running = Background::run(move || async move {
             let listener = adopt(listener);
@@ -47,9 +84,20 @@ impl Upstream {
 
     /// Compares what was seen here with what the clients were told.
     pub(super) fn settle(&self, tally: &Tally) {
+        // The last shadows may still be on their way; what never comes is told below.
+        let begun = Instant::now();
+        while begun.elapsed() < SHADOWS_LATE && !self.seen.lock().unwrap().odd_shadows().is_empty()
+        {
+            crate::pause(Duration::from_millis(10));
+        }
         let seen = self.seen.lock().unwrap();
+        for number in seen.odd_shadows() {
+            let times = seen.shadows.get(&number).copied().unwrap_or(0);
+            let fault = if times == 0 { Fault::Unseen } else { Fault::Twice };
+            tally.fault(fault, &format!("the shadow of request {number} came {times} times"));
+        }
         for (number, fate) in (0_u64..).zip(tally.fates()) {
-            match (seen.get(&number).copied().unwrap_or(0), fate) {
+            match (seen.counted.get(&number).copied().unwrap_or(0), fate) {
                 (0, Fate::Answered) => tally.fault(Fault::Unseen, &format!("request {number}")),
                 (0 | 1, _) => {},
                 (times, _) => {
@@ -80,12 +128,12 @@ fn slowness(number: u64) -> Duration {
     Duration::from_millis(20 + number.wrapping_mul(7_919) % 180)
 }
 
-async fn serve(mut stream: TcpStream, seen: Arc<Mutex<BTreeMap<u64, u32>>>) {
+async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Seen>>) {
     drop(stream.set_nodelay(true));
     let mut buffer = Vec::new();
     while let Some(request) = read(&mut stream, &mut buffer).await {
-        *seen.lock().unwrap().entry(request.number).or_insert(0) += 1;
-        if request.slow {
+        seen.lock().unwrap().note(&request);
+        if matches!(request.kind, Kind::Slow | Kind::Shadow) {
             tokio::time::sleep(slowness(request.number)).await;
         }
         if stream.write_all(&answer(&request)).await.is_err() {
@@ -95,7 +143,12 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<BTreeMap<u64, u32>>>) {
 }
 
 fn answer(request: &Request) -> Vec<u8> {
-    let Request { generation, number, body, .. } = request;
+    let Request { generation, number, body, kind } = request;
+    if matches!(kind, Kind::Side | Kind::Shadow) {
+        let text = format!("{{\"number\":{number}}}");
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+        return format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).into_bytes();
+    }
     let (length, sum) = (body.len(), sum(body));
     let text = format!("{generation} {number} {length} {sum}\n{}", padding(*number));
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
@@ -111,8 +164,30 @@ fn answer(request: &Request) -> Vec<u8> {
 struct Request {
     generation: u64,
     number: u64,
-    slow: bool,
+    kind: Kind,
     body: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Keep,
+    Slow,
+    /// Adds something to an answer.
+    Side,
+    Shadow,
+    Other,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name {
+            "keep" => Self::Keep,
+            "slow" => Self::Slow,
+            "side" => Self::Side,
+            "shadow" => Self::Shadow,
+            _ => Self::Other,
+        }
+    }
 }
 
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
@@ -122,7 +197,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     let target = lines.next()?.split(' ').nth(1)?.to_owned();
     let mut path = target.split('/').skip(2);
     let generation = path.next()?.parse().ok()?;
-    let slow = path.next()? == "slow";
+    let kind = Kind::of(path.next()?);
     let number = path.next()?.parse().ok()?;
     let mut body = Vec::new();
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
@@ -135,7 +210,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
             _ => {},
         }
     }
-    Some(Request { generation, number, slow, body })
+    Some(Request { generation, number, kind, body })
 }
 
 async fn chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
