@@ -47,7 +47,7 @@ impl Sizes {
     /// in common. 48 MB of clients hold two million of them; untouched they take nothing.
     #[must_use]
     pub fn of(slots_in_use: usize) -> Self {
-        const SLOTS_MIN: u32 = 1 << 16;
+        const SLOTS_MIN: u32 = 1 << 18;
         let wanted = u32::try_from(slots_in_use.saturating_mul(4)).unwrap_or(SLOTS_MAX);
         Self {
             slots: wanted.min(SLOTS_MAX).next_power_of_two().max(SLOTS_MIN),
@@ -184,7 +184,7 @@ mod tests {
         let (one, other) = (Memory::map(&fd).unwrap(), Memory::map(&fd).unwrap());
         assert_eq!((one.sizes, one.secret), (other.sizes, other.secret));
         assert_ne!(one.secret, Memory::map(create(SMALL).unwrap()).unwrap().secret);
-        assert_eq!((one.slots().len(), one.client_lines().len()), (1 << 16, 768 * 1024));
+        assert_eq!((one.slots().len(), one.client_lines().len()), (1 << 18, 768 * 1024));
         let pages = File::from(fd).metadata().unwrap().blocks() * 512 / 4096;
         assert_eq!(pages, 1);
     }
@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn the_room_grows_with_what_is_asked_for() {
-        assert_eq!(Sizes::of(0), Sizes::of(16_384));
-        assert!(Sizes::of(16_385).covers(Sizes::of(0)));
-        assert!(!Sizes::of(0).covers(Sizes::of(16_385)));
+        assert_eq!(Sizes::of(0), Sizes::of(65_536));
+        assert!(Sizes::of(65_537).covers(Sizes::of(0)));
+        assert!(!Sizes::of(0).covers(Sizes::of(65_537)));
         assert!(Sizes::of(usize::MAX).are_sound());
     }
 }

@@ -11,6 +11,8 @@ mod clients;
 mod layout;
 mod slot;
 #[cfg(test)]
+mod garbage;
+#[cfg(test)]
 mod processes;
 
 pub use breaker::{Breaker, Change, Outcome, Refused, State, Ticket, Words};

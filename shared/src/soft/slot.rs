@@ -97,13 +97,20 @@ impl Memory {
     }
 }
 
-/// Where a name may stand, the nearest place first.
+/// Where a name may stand, in order: a few neighbours among the first slots, then a few behind them, then
+/// many among the rest. So few names share few pages, and since a place that was used is never empty
+/// again, nobody needs to look behind an empty one.
 fn places(name: u64, slots: usize) -> impl Iterator<Item = u32> {
-    /// Far more than a table that is at most a quarter full needs.
-    const TRIES: u64 = 256;
-    let mask = (slots as u64).wrapping_sub(1);
-    let place = move |step| u32::try_from(name.wrapping_add(step) & mask).unwrap_or(u32::MAX);
-    (0..TRIES.min(slots as u64)).map(place)
+    /// Begin and end of each level as a part of all slots, in bits; and how many neighbours.
+    const LEVELS: [(u32, u32, u64); 3] = [(63, 8, 16), (8, 4, 16), (4, 0, 256)];
+    LEVELS.into_iter().flat_map(move |(begin, end, neighbours)| {
+        let (begin, end) = (slots as u64 >> begin, slots as u64 >> end);
+        let place = move |step| {
+            let place = begin + name.wrapping_add(step).checked_rem(end - begin)?;
+            u32::try_from(place).ok()
+        };
+        (0..neighbours.min(end - begin)).filter_map(place)
+    })
 }
 
 fn is_abandoned(slot: &Line, tenant: Tenant) -> bool {
@@ -122,6 +129,9 @@ fn move_in(slot: &Line, name: u64, tenant: Tenant) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use crate::soft::layout::{Sizes, create};
 
@@ -174,6 +184,25 @@ mod tests {
                 memory.slot(name, tenant).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn many_limits_find_room_and_few_share_few_pages() {
+        let fd = create(Sizes::of(1)).unwrap();
+        let memory = Memory::map(&fd).unwrap();
+        let blocks =
+            || MetadataExt::blocks(&File::from(fd.try_clone().unwrap()).metadata().unwrap());
+        for name in 0..500 {
+            memory.slot(name_of(name), tenant(1, 1)).unwrap();
+        }
+        assert!(blocks() * 512 <= 100_000, "{} blocks", blocks());
+        for name in 0..60_000 {
+            memory.slot(name_of(name), tenant(1, 1)).unwrap();
+        }
+    }
+
+    fn name_of(number: u64) -> u64 {
+        crate::soft::name_of(&number.to_le_bytes())
     }
 
     #[test]
