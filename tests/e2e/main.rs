@@ -1,7 +1,8 @@
 //! What users see: end-to-end tests on real processes and real servers.
 //!
 //! One binary, since each links for seconds. [`krakend`] compares with the real KrakenD · [`edge`] is what
-//! may come in and go out · [`reload`] is what a reload must not do · [`commands`] is what a person types · [`websocket`] is what tunnels.
+//! may come in and go out · [`reload`] is what a reload must not do · [`commands`] is what a person types · [`websocket`] is what tunnels · [`files`] is
+//! what the disk answers · [`enterprise`] is what KrakenD has in its other edition.
 
 #![cfg(test)]
 
@@ -12,3 +13,5 @@ mod edge;
 mod reload;
 mod commands;
 mod websocket;
+mod files;
+mod enterprise;

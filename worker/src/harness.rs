@@ -186,7 +186,9 @@ pub(crate) async fn read(response: Response) -> Result<Bytes, crate::backend::An
     let mut body = match response.body {
         ResponseBody::Full(bytes) => return Ok(bytes),
         ResponseBody::Stream(body) => body,
-        ResponseBody::Tunnel(_) => panic!("a tunnel"),
+        ResponseBody::File(_) | ResponseBody::Packed(_) | ResponseBody::Tunnel(_) => {
+            panic!("neither an answer nor data")
+        },
     };
     let mut whole = Vec::new();
     while let Some(frame) = frame(&mut body).await {

@@ -8,6 +8,7 @@ pub mod accept;
 pub mod connection;
 pub mod handover;
 pub mod message;
+mod payload;
 pub mod serve;
 pub mod route;
 pub mod guards;
@@ -15,6 +16,7 @@ pub mod proxy;
 pub mod backend;
 pub mod decode;
 pub mod encode;
+pub mod files;
 pub mod respond;
 pub mod observe;
 #[cfg(test)]

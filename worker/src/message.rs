@@ -15,6 +15,9 @@ use smallvec::SmallVec;
 use crate::backend::AnswerBody;
 use crate::connection::http1::UploadBody;
 use crate::connection::tunnel::Opening;
+use crate::files::FileBody;
+use crate::payload::{Bounded, Unzipped};
+use crate::respond::gzip::Packed;
 
 /// A client's request as the way of a request gets it.
 #[derive(Debug)]
@@ -145,6 +148,10 @@ pub enum RequestBody {
     Held(Bytes),
     /// The same, for one of several calls: each backend gets a copy, of which it is not told the length.
     Copied(Bytes),
+    /// No more than so many bytes of another.
+    Bounded(Box<Bounded>),
+    /// Another, unpacked.
+    Unzipped(Box<Unzipped>),
 }
 
 /// Why a request body ended early.
@@ -172,13 +179,13 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Upload(upload) => Pin::new(upload).poll_frame(context),
+            Self::Bounded(body) => Pin::new(&mut **body).poll_frame(context),
+            Self::Unzipped(body) => Pin::new(&mut **body).poll_frame(context),
             held @ (Self::Held(_) | Self::Copied(_)) => match std::mem::take(held) {
                 Self::Held(bytes) | Self::Copied(bytes) if !bytes.is_empty() => {
                     Poll::Ready(Some(Ok(Frame::data(bytes))))
                 },
-                Self::Held(_) | Self::Copied(_) | Self::Empty | Self::Upload(_) => {
-                    Poll::Ready(None)
-                },
+                _ => Poll::Ready(None),
             },
         }
     }
@@ -187,6 +194,8 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Upload(upload) => upload.is_end_stream(),
+            Self::Bounded(body) => body.is_end_stream(),
+            Self::Unzipped(body) => body.is_end_stream(),
             Self::Held(bytes) => bytes.is_empty(),
             // Go does not know of a copy that it is empty, and announces a body.
             Self::Copied(_) => false,
@@ -197,6 +206,8 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Upload(upload) => upload.size_hint(),
+            Self::Bounded(body) => body.size_hint(),
+            Self::Unzipped(body) => body.size_hint(),
             Self::Held(bytes) | Self::Copied(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
@@ -222,6 +233,10 @@ pub enum ResponseBody {
     Full(Bytes),
     /// Streams from a backend with backpressure; trailers pass.
     Stream(AnswerBody),
+    /// From the disk, in pieces as the client takes them.
+    File(Box<FileBody>),
+    /// One of those two, packed for a client that takes gzip.
+    Packed(Box<Packed>),
     /// None: the protocol is switched (101), and the connection becomes this tunnel.
     Tunnel(Box<Opening>),
 }

@@ -2,16 +2,21 @@
 
 use std::rc::Rc;
 
+use baton_shared::log;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 
+use crate::backend::Failure;
 use crate::message::{Head, Request, RequestBody, Response};
 use crate::plan::ThreadState;
 use crate::proxy::{self, Asked};
 use crate::route::table::Target;
-use crate::route::{self, builtin};
-use crate::{guards, respond};
+use crate::route::{self, Found, Params, builtin};
+use crate::{guards, payload, respond};
+
+/// As KrakenD's log has it.
+const DEBUG_TAG: &str = "ENDPOINT: /__debug/*";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 ///
@@ -19,20 +24,38 @@ use crate::{guards, respond};
 pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response {
     let begun = Instant::now();
     let plan = &thread.plan;
+    if plan.unpacks {
+        payload::unpack(thread, request);
+    }
     let body = std::mem::take(&mut request.body);
     let head = &request.head;
-    let found = match plan.router.find(&asked(head)) {
-        Ok(found) => found,
-        Err(miss) => return plan.misses.answer(head.method(), &miss),
-    };
-    let Some(endpoint) = plan.endpoint(found.value) else {
-        return Box::pin(answer_own(thread, found.value, head, body)).await;
+    if let Some(site) = &plan.site
+        && let Some(claim) = site.claim(head.path())
+    {
+        return Box::pin(site.answer(head, claim)).await;
+    }
+    let (endpoint, params) = match plan.router.find(&asked(head)) {
+        Ok(found) => match plan.endpoint(found.value) {
+            Some(endpoint) => (endpoint, found.params),
+            None => {
+                let Found { value, params } = found;
+                return Box::pin(answer_own(thread, value, head, &params, body)).await;
+            },
+        },
+        Err(miss) => match plan.fallback(&miss) {
+            Some(endpoint) => (endpoint, route::whole(head.path())),
+            None => return plan.misses.answer(head.method(), &miss),
+        },
     };
     let client = plan.client_ip.find(head, &request.peer);
-    let asked = Asked::new(head, client, &found.params);
+    let asked = Asked::new(head, client, &params);
     if let Err(refusal) = guards::run(thread, endpoint, &asked) {
         return respond::refused(refusal);
     }
+    let body = match endpoint.payload.bound(body) {
+        Ok(body) => body,
+        Err(error) => return respond::failed(thread, Failure::Upload(error)),
+    };
     match proxy::run(thread, endpoint, &asked, body, begun).await {
         Ok(response) => response,
         Err(failure) => {
@@ -42,7 +65,7 @@ pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response 
     }
 }
 
-fn asked(head: &Head) -> route::Asked<'_> {
+pub(crate) fn asked(head: &Head) -> route::Asked<'_> {
     let forwarded_prefix = head.field("x-forwarded-prefix");
     route::Asked { method: head.method(), path: head.path(), query: head.query(), forwarded_prefix }
 }
@@ -52,11 +75,19 @@ async fn answer_own(
     thread: &ThreadState,
     target: &Target,
     head: &Head,
+    params: &Params<'_>,
     body: RequestBody,
 ) -> Response {
     match target {
         Target::Health => builtin::health(thread.now()),
-        Target::Debug => builtin::debug(),
+        Target::Debug => {
+            // KrakenD says pong whatever becomes of the body.
+            let body = proxy::hold(body).await.unwrap_or_default();
+            for line in builtin::debug_lines(head, params.value(0).unwrap_or_default(), &body) {
+                log::debug(DEBUG_TAG, line);
+            }
+            builtin::debug()
+        },
         Target::Echo => match proxy::hold(body).await {
             Ok(body) => builtin::echo(head, &body),
             Err(failure) => respond::failed(thread, failure),

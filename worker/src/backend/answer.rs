@@ -220,6 +220,12 @@ fn named(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 impl AnswerBody {
+    /// A body that is here as a whole.
+    pub(crate) const fn held(bytes: Bytes) -> Self {
+        let held = Some(Ahead::Data(bytes));
+        Self { held, behind: None, source: None, gunzip: None, bound: Bound::Deadline }
+    }
+
     /// From here on the body is decoded; its length is no longer known.
     pub(crate) fn gunzip(&mut self) {
         self.gunzip = Some(Box::default());

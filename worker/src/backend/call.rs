@@ -1,5 +1,6 @@
 //! One call of an endpoint to its backend, up to the head of the answer.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::failure::{CallError, Failure};
 use super::limits;
-use super::query::QueryFilter;
+use super::query::{QueryFilter, QueryState};
 use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, Line, Own};
 use crate::guards::client_ip::ClientAddress;
@@ -68,12 +69,16 @@ pub(crate) async fn call(
     body: RequestBody,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
+    if let Some(folder) = &backend.files {
+        return Box::pin(super::files::answer(backend, folder, caller)).await;
+    }
     let (host, uri) = choose(thread, backend, caller)?;
     let (body, kept) = match backend.on_redirect {
         OnRedirect::DropBody => Kept::of(body),
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
     };
-    let hop = Hop { method: &backend.method, host, uri, adjust: &|_| {} };
+    let method = backend.method(caller.head);
+    let hop = Hop { method, host, uri, adjust: &|_| {} };
     let pass = limits::enter_http(thread, backend)?;
     let mut answer = send(thread, backend, caller, hop, body, deadline).await;
     if let Ok(first) = answer {
@@ -175,7 +180,7 @@ async fn follow(
     deadline: Instant,
 ) -> Result<Answer, Failure> {
     let plan = &thread.plan;
-    let mut method = backend.method.clone();
+    let mut method = backend.method(caller.head).clone();
     let mut first = None;
     let (mut drop_secrets, mut drop_body) = (false, false);
     let mut requests = 1;
@@ -267,12 +272,22 @@ fn target_of(
         return thread.fixed_target(backend, make).ok_or_else(|| unsendable(host, constant));
     }
     let mut target = base.as_bytes().to_vec();
-    let state = backend.url.render(&caller.values, &mut target).map_err(|error| match error {
-        TemplateError::DotSegment => Failure::DotSegment,
-        error @ TemplateError::Unparsable { .. } => Failure::Url(error.text(&host.to_string())),
-    })?;
+    let state = write_target(backend, caller, host, &mut target)?;
     backend.query.append(query, state, &mut target);
     Uri::from_maybe_shared(target.clone()).map_err(|_invalid| unsendable(host, &target))
+}
+
+/// `url_pattern` with its values.
+pub(super) fn write_target(
+    backend: &BackendPlan,
+    caller: &Caller<'_>,
+    host: impl Display,
+    target: &mut Vec<u8>,
+) -> Result<QueryState, Failure> {
+    backend.url.render(&caller.values, target).map_err(|error| match error {
+        TemplateError::DotSegment => Failure::DotSegment,
+        error @ TemplateError::Unparsable { .. } => Failure::Url(error.text(&host.to_string())),
+    })
 }
 
 fn unsendable(host: &Host, target: &[u8]) -> Failure {

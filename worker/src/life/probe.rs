@@ -11,8 +11,8 @@ use super::threads::{Order, Threads};
 
 /// How long the answer may take.
 const DEADLINE: Duration = Duration::from_millis(900);
-/// Any path will do: a miss goes through the router as well.
-const REQUEST: &[u8] = b"GET /__health HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
+/// Of the server itself: a path could be anybody's, of a slow backend too (`/__catchall`).
+const REQUEST: &[u8] = b"OPTIONS * HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
 
 /// Asks one thread after the other; the reason if one does not answer as HTTP.
 pub(crate) async fn run(threads: &mut Threads) -> Option<String> {

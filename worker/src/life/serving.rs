@@ -24,10 +24,14 @@ const ADOPT_IN_ONE_GO: usize = 32;
 /// keep requests waiting for thousands of them.
 const EVENT_INTERVAL: u32 = 1;
 
+/// Threads beside a serving thread for what may block: names that are resolved, files that are read.
+const BLOCKING_THREADS_MAX: usize = 32;
+
 /// Runs until the process ends.
 pub(crate) fn run(setup: &Setup, orders: UnboundedReceiver<Order>, tell: &UnboundedSender<Told>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .event_interval(EVENT_INTERVAL)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build();
     let runtime = match runtime {

@@ -4,6 +4,7 @@ use baton_shared::config::model::{BackendConfig, EndpointConfig};
 use http::Method;
 
 use super::compile::Compiler;
+use super::files;
 use super::host::{Host, HostError, HostId};
 use super::settings;
 use super::template::{AnswerSlots, Template};
@@ -11,14 +12,18 @@ use crate::backend::exchange::Reuse;
 use crate::backend::limits::{self, Limits};
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
+use crate::files::Folder;
+use crate::message::Head;
 
 /// A call that an endpoint makes.
 #[derive(Debug)]
 pub struct BackendPlan {
     /// Its place among all backend entries: the state of its balancer, and what a thread keeps for it.
     pub(crate) place: usize,
-    /// The method that is sent.
+    /// The method that is sent,
     pub(crate) method: Method,
+    /// unless it is the client's (`/__catchall`).
+    pub(crate) any_method: bool,
     /// `url_pattern`, compiled.
     pub(crate) url: Template,
     /// The client's parameters that pass.
@@ -29,6 +34,8 @@ pub struct BackendPlan {
     pub(crate) headers: HeaderPlan,
     /// What keeps calls from it.
     pub(crate) limits: Option<Box<Limits>>,
+    /// `backend/static-filesystem`: nobody is called, the answer is a file.
+    pub(crate) files: Option<Folder>,
     /// What becomes of an answer that is neither 200 nor 201.
     pub(crate) on_error: OnError,
     /// What becomes of a request's body when its answer is a 307 or 308.
@@ -65,6 +72,11 @@ pub(crate) enum OnRedirect {
 }
 
 impl BackendPlan {
+    /// The method that is sent for a client's request.
+    pub(crate) const fn method<'a>(&'a self, head: &'a Head) -> &'a Method {
+        if self.any_method { head.method() } else { &self.method }
+    }
+
     /// `url_pattern` as KrakenD shows it: `{id}` is `{{.Id}}`.
     pub(crate) fn shown_pattern(&self) -> Box<str> {
         self.url.shown().into()
@@ -125,11 +137,13 @@ fn compile_with(
         place: compiler.backends - 1,
         method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
             .unwrap_or_default(),
+        any_method: endpoint.route == "/*",
         url: Template::compile(&backend.url_pattern, &endpoint.route, answers),
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
         targets,
         headers,
         limits: limits::compile(&mut compiler.soft, endpoint, backend),
+        files: files::folder(compiler, &backend.extra_config),
         on_error: on_error(backend),
         on_redirect: on_redirect(compiler, backend),
     }

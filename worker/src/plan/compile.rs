@@ -10,14 +10,15 @@ use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 use super::host::HostTable;
 use super::soft::SoftPlan;
 use super::unbuilt::{self, Unguarded, Verdict};
-use super::{ClientPlan, Plan, TellErrors};
-use super::{edge, endpoint, metrics};
+use super::{ClientPlan, Endpoint, Plan, TellErrors};
+use super::{edge, endpoint, files, metrics, payload, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
 use crate::guards::client_ip::ClientIp;
 use crate::guards::rate_limit::RateConfig;
 use crate::observe::access_log::AccessLogPlan;
+use crate::payload::Gunzips;
 use crate::respond::FailureLines;
 use crate::respond::lines::LinesTable;
 use crate::route::miss::{self, MissPages};
@@ -105,9 +106,11 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         .enumerate()
         .map(|(index, config)| {
             let closed = verdict.closed.contains_key(&index);
-            endpoint::compile(&mut compiler, index, config, closed)
+            let config = wildcard::prepare(&mut compiler, config);
+            endpoint::compile(&mut compiler, index, &config, closed)
         })
         .collect();
+    let site = files::site(&mut compiler);
     if !compiler.refusals.is_empty() {
         return Err(refused(compiler.refusals));
     }
@@ -121,6 +124,10 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         }),
         router,
         misses: MissPages::new(&flags, version),
+        site,
+        packs: payload::packs(config),
+        unpacks: endpoints.iter().any(|one: &Endpoint| one.payload.gunzip == Gunzips::Yes),
+        catch_all: config.endpoints.iter().position(table::is_catch_all),
         client_ip,
         endpoints: endpoints.into(),
         hosts: compiler.hosts.into_hosts(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use baton_shared::config::model::ServiceConfig;
 
+use super::payload;
 use crate::connection::EdgeLimits;
 
 /// Go's server reads this much more than `max_header_bytes` says.
@@ -27,7 +28,7 @@ pub(super) fn limits(config: &ServiceConfig) -> EdgeLimits {
         header_bytes: own.header_bytes.or(header_bytes).unwrap_or(usual.header_bytes),
         header_fields: own.header_fields.unwrap_or(usual.header_fields),
         request_line_bytes: own.request_line_bytes.unwrap_or(usual.request_line_bytes),
-        body_bytes: own.body_bytes,
+        body_bytes: own.body_bytes.into_iter().chain(payload::service_max(config)).min(),
         chunk_extension_bytes: own.chunk_extension_bytes.unwrap_or(usual.chunk_extension_bytes),
         trailer_bytes: own.trailer_bytes.unwrap_or(usual.trailer_bytes),
         head_timeout: own.head_timeout.or(read_header).or(read).unwrap_or(usual.head_timeout),

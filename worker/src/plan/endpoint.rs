@@ -7,9 +7,11 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::compile::Compiler;
+use super::payload;
 use super::pipe::{self, Pipe};
 use crate::encode::OutputEncoding;
 use crate::guards::rate_limit::RateLimit;
+use crate::payload::Payload;
 use crate::respond::lines::{Completed, LinesId};
 
 /// A public route and what answers it.
@@ -25,6 +27,8 @@ pub struct Endpoint {
     pub(crate) stream: StreamBound,
     /// How often it may be asked: the service's limits, then its own.
     pub(crate) rate_limits: Box<[RateLimit]>,
+    /// What is said of the bodies of requests.
+    pub(crate) payload: Payload,
     /// What answers.
     pub(crate) pipe: Pipe,
     /// Lines of answers with data, by their `Content-Type`.
@@ -105,6 +109,7 @@ pub(super) fn compile(
         timeout: timeout(config),
         stream: StreamBound::of(config),
         rate_limits: rate_limits(compiler, config),
+        payload: payload::of(compiler, config),
         pipe,
         lines,
     }

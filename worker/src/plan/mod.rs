@@ -8,14 +8,17 @@ mod edge;
 mod backend;
 mod compile;
 mod endpoint;
+mod files;
 mod host;
 mod metrics;
+mod payload;
 mod pipe;
 pub(crate) mod settings;
 pub(crate) mod soft;
 mod thread;
 mod unbuilt;
 mod websocket;
+mod wildcard;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,12 +42,13 @@ use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
 use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
+use crate::files::Site;
 use crate::guards::client_ip::ClientIp;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
-use crate::route::Router;
 use crate::route::miss::MissPages;
 use crate::route::table::Target;
+use crate::route::{Miss, Router};
 
 /// All that is served. Shared by the threads of a worker, never changed.
 #[derive(Debug)]
@@ -63,6 +67,14 @@ pub struct Plan {
     pub(crate) router: Router<Target>,
     /// Answers of the router's own.
     pub(crate) misses: MissPages,
+    /// `server/static-filesystem`.
+    pub(crate) site: Option<Site>,
+    /// Whether answers are packed for clients that take gzip.
+    pub(crate) packs: bool,
+    /// Whether some endpoint has bodies unpacked.
+    pub(crate) unpacks: bool,
+    /// `/__catchall`: the endpoint that gets what no other does.
+    pub(crate) catch_all: Option<usize>,
     /// Whose request it is.
     pub(crate) client_ip: ClientIp,
     /// In file order.
@@ -144,6 +156,12 @@ impl Plan {
             Pipe::WebSocket(websocket) => Some(&**websocket),
             _ => None,
         })
+    }
+
+    /// The endpoint for a request that no route takes.
+    pub(crate) fn fallback(&self, miss: &Miss) -> Option<&Endpoint> {
+        let is_missed = matches!(miss, Miss::NotFound | Miss::MethodNotAllowed { .. });
+        self.endpoints.get(self.catch_all.filter(|_| is_missed)?)
     }
 
     /// The place of a host that a redirect names, if any backend names it too.

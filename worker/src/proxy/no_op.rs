@@ -11,9 +11,10 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::backend::{Answer, AnswerBody, Decoding, Failure, call, limits};
+use crate::backend::{Answer, AnswerBody, Decoding, Failure, call, files, limits};
+use crate::files::{FileAnswer, Folder};
 use crate::message::{RequestBody, Response, ResponseBody};
-use crate::plan::{NoOpPlan, StreamDeadline, ThreadState};
+use crate::plan::{BackendPlan, NoOpPlan, StreamDeadline, ThreadState};
 use crate::respond::sniff;
 
 /// Calls the backend and passes its answer on.
@@ -27,6 +28,11 @@ pub(crate) async fn run(
 ) -> Result<Response, Failure> {
     let backend = &plan.backend;
     let pass = limits::enter(thread, backend)?;
+    if let Some(folder) = &backend.files {
+        let served = Box::pin(file(thread, backend, folder, asked)).await;
+        pass.hear(&served);
+        return served;
+    }
     let answer = call(thread, backend, &asked.caller(Decoding::None), body, deadline).await;
     pass.hear(&answer);
     let Answer { status, mut headers, mut body, .. } = answer?;
@@ -48,6 +54,19 @@ pub(crate) async fn run(
         ResponseBody::Stream(body)
     };
     Ok(Response { status, lines: thread.lines.of(plan.lines), headers, body })
+}
+
+/// `backend/static-filesystem`: a file as it is.
+async fn file(
+    thread: &ThreadState,
+    backend: &BackendPlan,
+    folder: &Folder,
+    asked: &super::Asked<'_>,
+) -> Result<Response, Failure> {
+    let caller = asked.caller(Decoding::None);
+    let FileAnswer { status, headers, body } =
+        files::stream(thread, backend, folder, &caller).await?;
+    Ok(Response { status, lines: thread.lines.of(thread.plan.failures.plain), headers, body })
 }
 
 /// Waits for the first bytes of a body that does not say what it is, as long as the body may last.

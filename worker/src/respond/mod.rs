@@ -3,6 +3,7 @@
 //! KrakenD: every failure of a backend is a 500 with an empty body, its text only with
 //! `router.return_error_msg`; refusals before the pipe carry no `X-Krakend` fields.
 
+pub(crate) mod gzip;
 pub(crate) mod lines;
 pub(crate) mod sniff;
 

@@ -28,6 +28,8 @@ pub(super) struct Wild {
     first: RouteId,
     /// The route that ends with it.
     pub(super) leaf: Option<RouteId>,
+    /// `/*name` behind it.
+    pub(super) catch_all: Option<RouteId>,
     /// What follows: begins with a slash.
     pub(super) next: Option<Draft>,
 }
@@ -52,17 +54,7 @@ impl Draft {
             [] => end_here(&mut self.leaf, id),
             [Piece::Text(text), rest @ ..] => self.add_text(text, rest, id),
             [Piece::Placeholder(name), rest @ ..] => self.add_wild(name, rest, id),
-            [Piece::CatchAll, ..] => {
-                match (self.catch_all, self.child_at(b'/')) {
-                    (Some(other), _) => return Err(RouteFault::SamePlace { other }),
-                    (None, Some(child)) => {
-                        return Err(RouteFault::SamePlace { other: child.any_route(id) });
-                    },
-                    (None, None) => {},
-                }
-                self.catch_all = Some(id);
-                Ok(())
-            },
+            [Piece::CatchAll, ..] => end_here(&mut self.catch_all, id),
         }
     }
 
@@ -70,9 +62,6 @@ impl Draft {
         let Some(&first) = text.first() else {
             return self.add(rest, id);
         };
-        if let (b'/', Some(other)) = (first, self.catch_all) {
-            return Err(RouteFault::SamePlace { other });
-        }
         let Some(child) = self.child_at(first) else {
             let child = Self { prefix: text.to_vec(), ..Self::default() };
             self.children.push(child);
@@ -90,7 +79,8 @@ impl Draft {
 
     fn add_wild(&mut self, name: &[u8], rest: &[Piece<'_>], id: RouteId) -> Result<(), RouteFault> {
         let wild = self.wild.get_or_insert_with(|| {
-            Box::new(Wild { name: name.to_vec(), first: id, leaf: None, next: None })
+            let name = name.to_vec();
+            Box::new(Wild { name, first: id, leaf: None, catch_all: None, next: None })
         });
         if wild.name != name {
             return Err(RouteFault::OtherName {
@@ -115,7 +105,8 @@ impl Draft {
                     next.add_text(text.get(common..).unwrap_or_default(), after, id)
                 },
             },
-            [Piece::Placeholder(_) | Piece::CatchAll, ..] => Err(RouteFault::CatchAll),
+            [Piece::CatchAll, ..] => end_here(&mut wild.catch_all, id),
+            [Piece::Placeholder(_), ..] => Err(RouteFault::CatchAll),
         }
     }
 
@@ -130,13 +121,6 @@ impl Draft {
         let lower = Self { prefix: below, ..std::mem::take(self) };
         self.prefix = above;
         self.children.push(lower);
-    }
-
-    /// A route that goes through here, to name it.
-    fn any_route(&self, otherwise: RouteId) -> RouteId {
-        let in_wild = self.wild.as_ref().map(|wild| wild.first);
-        let below = self.children.first().map(|child| child.any_route(otherwise));
-        self.leaf.or(self.catch_all).or(in_wild).or(below).unwrap_or(otherwise)
     }
 }
 
@@ -174,10 +158,14 @@ fn pieces(path: &[u8]) -> Result<Vec<Piece<'_>>, RouteFault> {
             let Some(text) = text.strip_suffix(b"/") else {
                 return Err(RouteFault::CatchAll);
             };
-            if !after.is_empty() || text.is_empty() {
+            // Behind a placeholder there is no text; alone it would be every path.
+            if !after.is_empty() || text.is_empty() && pieces.is_empty() {
                 return Err(RouteFault::CatchAll);
             }
-            pieces.extend([Piece::Text(text), Piece::CatchAll]);
+            if !text.is_empty() {
+                pieces.push(Piece::Text(text));
+            }
+            pieces.push(Piece::CatchAll);
             return Ok(pieces);
         }
         if !text.is_empty() {

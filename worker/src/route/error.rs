@@ -2,6 +2,7 @@
 //!
 //! KrakenD panics at start on each of these (exit 2); here they name both endpoints.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The number of a route in the order in which routes were given.
@@ -29,7 +30,12 @@ pub struct RouteName {
 
 impl fmt::Display for RouteName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
+        // `/*rest` stands as `/*` in the file.
+        let path = self
+            .path
+            .strip_suffix("/*rest")
+            .map_or(Cow::Borrowed(&*self.path), |path| Cow::Owned(format!("{path}/*")));
+        write!(f, "{} {path}", self.method)
     }
 }
 
@@ -77,12 +83,6 @@ pub enum RouteFault {
         /// The earlier route.
         other: RouteId,
     },
-    /// A built-in catch-all and another route share their beginning.
-    #[error("a route that matches everything below its path stands in the way")]
-    SamePlace {
-        /// The earlier route.
-        other: RouteId,
-    },
     /// More than one placeholder in a segment.
     #[error(
         "`{segment}` holds more than one placeholder: a placeholder takes the rest of its segment"
@@ -92,10 +92,12 @@ pub enum RouteFault {
         segment: String,
     },
     /// `:` or `*` without a name.
-    #[error("`*` and `:` stand for placeholders and need a name; KrakenD CE has no `/*` endpoints")]
+    #[error("`*` and `:` stand for placeholders: `:` needs a name, `*` is a whole last segment")]
     NoName,
     /// `/*name` that is not the last segment, or not a whole one.
-    #[error("a path may match everything only in its last segment")]
+    #[error(
+        "a path may match everything only in its last segment, below another one: for all paths there is `/__catchall`"
+    )]
     CatchAll,
     /// A backslash never reaches the router.
     #[error("a path cannot hold a backslash")]
@@ -107,9 +109,7 @@ impl RouteFault {
     #[must_use]
     pub const fn other(&self) -> Option<RouteId> {
         match self {
-            Self::Duplicate { other }
-            | Self::OtherName { other, .. }
-            | Self::SamePlace { other } => Some(*other),
+            Self::Duplicate { other } | Self::OtherName { other, .. } => Some(*other),
             Self::TwoInSegment { .. } | Self::NoName | Self::CatchAll | Self::Backslash => None,
         }
     }

@@ -261,6 +261,13 @@ impl<T> Router<T> {
     }
 }
 
+/// A path that no route takes, as the value of an endpoint that takes them all.
+pub(crate) fn whole(path: &[u8]) -> Params<'_> {
+    let path = percent::decode(path).unwrap_or_default();
+    let span = params::Span::new(0, path.len());
+    Params::new(path, std::iter::once(span).collect())
+}
+
 fn builder_for<'b>(
     builders: &'b mut Vec<(Method, TreeBuilder)>,
     method: &Method,

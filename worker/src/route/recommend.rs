@@ -110,7 +110,8 @@ impl<'p> Walk<'_, 'p> {
         match (self.tree.after_wild(wild), left) {
             (next, []) => {
                 let next = next.map(|next| self.tree.node(next));
-                Turn::Stop(next.is_some_and(|next| self.tree.is_slash_route(next)))
+                let ends = next.is_some_and(|next| self.tree.is_slash_route(next));
+                Turn::Stop(ends || self.tree.node(wild).catch_all.is_some())
             },
             (Some(next), left) => Turn::On(next, left),
             (None, left) => Turn::Stop(left == b"/"),
@@ -167,17 +168,19 @@ impl Tree {
         let (value, left) = rest.split_at(end);
         found.extend_from_slice(value);
         let next = self.after_wild(wild);
+        let node = self.node(wild);
         if !left.is_empty() {
-            return match next {
-                Some(next) => self.folded(next, left, found),
-                None => (left == b"/").then_some(found),
+            let whole = match next {
+                Some(next) => self.folded(next, left, found.clone()),
+                None => (left == b"/").then(|| found.clone()),
             };
+            return whole.or_else(|| node.catch_all.map(|_| [&found[..], left].concat()));
         }
-        if self.node(wild).leaf.is_some() {
+        if node.leaf.is_some() {
             return Some(found);
         }
-        let next = self.node(next?);
-        self.is_slash_route(next).then(|| {
+        let ends = next.is_some_and(|next| self.is_slash_route(self.node(next)));
+        (ends || node.catch_all.is_some()).then(|| {
             found.push(b'/');
             found
         })

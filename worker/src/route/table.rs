@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use http::Method;
 
-use baton_shared::config::model::ServiceConfig;
+use baton_shared::config::model::{EndpointConfig, ServiceConfig};
 
 use super::{Route, RouteError, RouteName, Router, RouterFlags};
 
@@ -73,8 +73,8 @@ pub fn build(
     config: &ServiceConfig,
     flags: &RouterFlags,
 ) -> Result<Router<Target>, Vec<Collision>> {
-    let endpoints =
-        config.endpoints.iter().map(|one| (one.method.as_str(), one.route.as_str())).enumerate();
+    let all = config.endpoints.iter().enumerate().filter(|(_, one)| !is_catch_all(one));
+    let endpoints = all.map(|(index, one)| (index, (one.method.as_str(), one.route.as_str())));
     let mut own = Vec::new();
     if config.debug_endpoint {
         own.push(("/__debug/*param", Target::Debug));
@@ -97,7 +97,7 @@ fn build_from<'c>(
             continue;
         };
         catalog.entry(path).or_default().push(method.clone());
-        routes.push(Route { method, path: path.to_owned(), value: Target::Endpoint(index) });
+        routes.push(Route { method, path: registered(path), value: Target::Endpoint(index) });
     }
     if flags.auto_options {
         routes.extend(catalog.into_iter().map(|(path, methods)| auto_options(path, methods)));
@@ -140,7 +140,20 @@ fn auto_options(path: &str, mut methods: Vec<Method>) -> Route<Target> {
     methods.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
     let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
     let value = Target::AutoOptions { allow: names.join(", ") };
-    Route { method: Method::OPTIONS, path: path.to_owned(), value }
+    Route { method: Method::OPTIONS, path: registered(path), value }
+}
+
+/// `/a/*` as the tree has it: what matches everything has a name there.
+fn registered(path: &str) -> String {
+    let name = if path.ends_with("/*") { "rest" } else { "" };
+    format!("{path}{name}")
+}
+
+/// Whether this is the endpoint for all that no other takes: `/__catchall` in KrakenD's Enterprise
+/// edition, where it always is `no-op`. In the other edition it is a path like any other.
+#[must_use]
+pub fn is_catch_all(endpoint: &EndpointConfig) -> bool {
+    endpoint.route == "/__catchall" && endpoint.output_encoding == "no-op"
 }
 
 #[cfg(test)]

@@ -78,16 +78,25 @@ impl TreeBuilder {
 
 /// What is left to try when a path of text turns out to be a dead end.
 struct Retry {
-    wild: NodeId,
-    /// Where the placeholder's value begins.
+    next: Next,
+    /// Where the value begins.
     from: usize,
     spans: usize,
 }
 
+#[derive(Clone, Copy)]
+enum Next {
+    Wild(NodeId),
+    /// Whatever follows, from its slash on.
+    Rest(RouteId),
+}
+
+type Retries = SmallVec<[Retry; 8]>;
+
 impl Tree {
     /// The route for this path; the values of its placeholders are in `spans` then.
     pub(super) fn find(&self, path: &[u8], spans: &mut Spans) -> Option<RouteId> {
-        let mut retries: SmallVec<[Retry; 8]> = SmallVec::new();
+        let mut retries = Retries::new();
         let mut next = Some((ROOT, 0));
         loop {
             if let Some((at, from)) = next {
@@ -103,7 +112,14 @@ impl Tree {
             }
             let retry = retries.pop()?;
             spans.truncate(retry.spans);
-            match self.wild_step(path, retry.wild, retry.from, spans) {
+            let wild = match retry.next {
+                Next::Wild(wild) => wild,
+                Next::Rest(route) => {
+                    spans.push(Span::new(retry.from, path.len()));
+                    return Some(route);
+                },
+            };
+            match self.wild_step(path, wild, retry.from, spans, &mut retries) {
                 Step::Found(route) => return Some(route),
                 Step::On(at, from) => next = Some((at, from)),
                 Step::DeadEnd | Step::OtherSlash => next = None,
@@ -118,7 +134,7 @@ impl Tree {
         at: NodeId,
         from: usize,
         spans: &mut Spans,
-        retries: &mut SmallVec<[Retry; 8]>,
+        retries: &mut Retries,
     ) -> Step {
         let node = self.node(at);
         let prefix = self.prefix(node);
@@ -132,11 +148,14 @@ impl Tree {
             return node.leaf.map_or(Step::DeadEnd, Step::Found);
         };
         if let Some(child) = self.child(node, first) {
-            if rest == b"/" && node.leaf.is_some() && !self.is_slash_route(self.node(child)) {
+            let is_route = self.is_slash_route(self.node(child));
+            if rest == b"/" && node.leaf.is_some() && node.catch_all.is_none() && !is_route {
                 return Step::OtherSlash;
             }
-            if let Some(wild) = node.wild {
-                retries.push(Retry { wild, from, spans: spans.len() });
+            // The last one is tried first: text, placeholder, the rest.
+            let rest = node.catch_all.filter(|_| first == b'/').map(Next::Rest);
+            for next in rest.into_iter().chain(node.wild.map(Next::Wild)) {
+                retries.push(Retry { next, from, spans: spans.len() });
             }
             return Step::On(child, from);
         }
@@ -145,14 +164,21 @@ impl Tree {
             return Step::Found(route);
         }
         match node.wild {
-            Some(wild) => self.wild_step(path, wild, from, spans),
+            Some(wild) => self.wild_step(path, wild, from, spans, retries),
             None if rest == b"/" && node.leaf.is_some() => Step::OtherSlash,
             None => Step::DeadEnd,
         }
     }
 
     /// Gives the rest of the segment to a placeholder.
-    fn wild_step(&self, path: &[u8], wild: NodeId, from: usize, spans: &mut Spans) -> Step {
+    fn wild_step(
+        &self,
+        path: &[u8],
+        wild: NodeId,
+        from: usize,
+        spans: &mut Spans,
+        retries: &mut Retries,
+    ) -> Step {
         let rest = path.get(from..).unwrap_or_default();
         let end = from + memchr::memchr(b'/', rest).unwrap_or(rest.len());
         spans.push(Span::new(from, end));
@@ -160,7 +186,18 @@ impl Tree {
         if end == path.len() {
             return node.leaf.map_or(Step::DeadEnd, Step::Found);
         }
-        self.child(node, b'/').map_or(Step::DeadEnd, |child| Step::On(child, end))
+        match (self.child(node, b'/'), node.catch_all) {
+            (Some(child), rest) => {
+                let next = rest.map(Next::Rest);
+                retries.extend(next.map(|next| Retry { next, from: end, spans: spans.len() }));
+                Step::On(child, end)
+            },
+            (None, Some(route)) => {
+                spans.push(Span::new(end, path.len()));
+                Step::Found(route)
+            },
+            (None, None) => Step::DeadEnd,
+        }
     }
 
     /// The node with this number; numbers come from the tree itself.
@@ -229,6 +266,7 @@ impl Freezer {
         let children: SmallVec<[&Draft; 4]> = wild.next.iter().collect();
         let mut node = self.piece(b"", &children);
         node.leaf = wild.leaf;
+        node.catch_all = wild.catch_all;
         self.write(at, node);
         at
     }

@@ -51,6 +51,8 @@ pub enum Kind {
 pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "router"),
     (Level::Service, "qos/ratelimit/service"),
+    (Level::Service, "server/static-filesystem"),
+    (Level::Backend, "backend/static-filesystem"),
     (Level::Endpoint, "proxy"),
     (Level::Endpoint, "websocket"),
     (Level::Endpoint, "qos/ratelimit/router"),

@@ -37,6 +37,7 @@ use super::thread::{OWN_PROBE, Thread};
 use super::transport::within;
 use super::tunnel::{Opening, Tunnel};
 use crate::message::{Peer, Request, RequestBody, Response, ResponseBody};
+use crate::respond::gzip;
 use crate::serve::serve;
 
 /// Pipelined bytes that are read ahead while a request is served.
@@ -311,7 +312,10 @@ impl Connection {
             .filter(|_| is_client)
             .and_then(|log| log.begin(&head, thread.state.client_ip(&head, &self.facts.peer)));
         let mut request = Request { head, body, peer: self.facts.peer };
-        let Some(response) = self.answer(thread, &mut request).await else { return Sent::Cut };
+        let Some(mut response) = self.answer(thread, &mut request).await else { return Sent::Cut };
+        if thread.state.plan.packs {
+            response = gzip::pack(&request.head, response);
+        }
         let status = response.status;
         let sent = self.send(thread, asked, response).await;
         thread.requests.set(thread.requests.get() + u64::from(is_client));

@@ -10,11 +10,10 @@ use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use http_body::Body as _;
+use http_body::Body;
 use smallvec::SmallVec;
 
 use super::wire::Wire;
-use crate::backend::AnswerBody;
 use crate::connection::transport::within;
 use crate::message::{Response, ResponseBody, Version};
 
@@ -91,9 +90,9 @@ pub(crate) async fn send(
     put_framing(scratch, framing, keep_alive, asked.version);
     let bodiless = asked.head_only || framing == Framing::None;
     let sent = match body {
-        ResponseBody::Full(_) | ResponseBody::Stream(_) | ResponseBody::Tunnel(_) if bodiless => {
-            write_all(wire, &mut [IoSlice::new(scratch)]).await
-        },
+        _ if bodiless => write_all(wire, &mut [IoSlice::new(scratch)]).await,
+        ResponseBody::File(file) => send_stream(wire, framing, *file, scratch).await,
+        ResponseBody::Packed(body) => send_stream(wire, framing, *body, scratch).await,
         ResponseBody::Tunnel(_) => Err(io::ErrorKind::Unsupported.into()),
         ResponseBody::Full(bytes) => send_full(wire, scratch, &bytes).await,
         ResponseBody::Stream(stream) => send_stream(wire, framing, stream, scratch).await,
@@ -118,8 +117,9 @@ fn framing(asked: Asked, status: StatusCode, body: &ResponseBody) -> Framing {
     let exact = match body {
         ResponseBody::Full(bytes) => Some(bytes.len() as u64),
         ResponseBody::Stream(stream) => stream.size_hint().exact(),
-        // Such an answer is written by `switch`.
-        ResponseBody::Tunnel(_) => None,
+        ResponseBody::File(file) => file.size_hint().exact(),
+        // A tunnel's answer is written by `switch`.
+        ResponseBody::Packed(_) | ResponseBody::Tunnel(_) => None,
     };
     match (exact, asked.version) {
         (Some(bytes), _) => Framing::Length(bytes),
@@ -214,7 +214,7 @@ enum End {
 async fn send_stream(
     wire: &Wire,
     framing: Framing,
-    mut stream: AnswerBody,
+    mut stream: impl Body<Data = Bytes> + Unpin,
     scratch: &mut BytesMut,
 ) -> io::Result<()> {
     let mut total: u64 = 0;
@@ -246,7 +246,7 @@ async fn send_stream(
 }
 
 /// All that is ready; waits for the first piece only if `waits`.
-async fn gather(stream: &mut AnswerBody, waits: bool) -> Gathered {
+async fn gather(stream: &mut (impl Body<Data = Bytes> + Unpin), waits: bool) -> Gathered {
     let mut gathered = Gathered::default();
     poll_fn(|context| {
         while gathered.bytes < GATHER_BYTES && gathered.pieces.len() < GATHER_PIECES {

@@ -22,11 +22,17 @@ pub(super) fn template(pattern: &str, route: &str, answers: &mut AnswerSlots) ->
         None => (without_fragment, None),
     };
     let shown = cut(pattern).map(|token| token.shown()).collect::<String>().into();
-    Template { kind: compile(path, query, &mut known), shown }
+    // KrakenD (Enterprise): what follows the path of an endpoint `/a/*` follows that of the backend.
+    let rest = route.ends_with("/*").then_some(known.params.len());
+    let path = match rest {
+        Some(_) => path.strip_suffix('*').unwrap_or(path).trim_end_matches('/'),
+        None => path,
+    };
+    Template { kind: compile(path, query, rest, &mut known), shown }
 }
 
-fn compile(path: &str, query: Option<&str>, known: &mut Known<'_>) -> Kind {
-    let (path, encode_path) = match path_pieces(path, known) {
+fn compile(path: &str, query: Option<&str>, rest: Option<usize>, known: &mut Known<'_>) -> Kind {
+    let (path, encode_path) = match path_pieces(path, rest, known) {
         Ok(pieces) => pieces,
         Err(fault) => return Kind::Broken(fault),
     };
@@ -54,7 +60,11 @@ fn compile(path: &str, query: Option<&str>, known: &mut Known<'_>) -> Kind {
 }
 
 /// The pieces of the path, and whether its own text makes Go encode it anew.
-fn path_pieces(path: &str, known: &mut Known<'_>) -> Result<(Box<[Piece]>, bool), Fault> {
+fn path_pieces(
+    path: &str,
+    rest: Option<usize>,
+    known: &mut Known<'_>,
+) -> Result<(Box<[Piece]>, bool), Fault> {
     if path.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(Fault::ControlByte);
     }
@@ -75,6 +85,10 @@ fn path_pieces(path: &str, known: &mut Known<'_>) -> Result<(Box<[Piece]>, bool)
             },
         }
     }
+    pieces.extend(rest.map(|index| {
+        let literal = Box::default();
+        Piece::Value(Placeholder { source: Source::Rest(index), literal, shares_segment: false })
+    }));
     Ok((pieces.into(), encode))
 }
 

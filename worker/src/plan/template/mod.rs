@@ -49,6 +49,8 @@ pub enum Source {
     /// `{resp0_field}` in a sequential endpoint: a field of an earlier backend's answer, by its place
     /// among all that the endpoint wants.
     Answer(usize),
+    /// Of an endpoint that ends with `/*`: what followed, slashes and all. By the index of its value.
+    Rest(usize),
     /// Nothing: it stays literal.
     Unknown,
 }

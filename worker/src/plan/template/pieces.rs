@@ -150,7 +150,7 @@ impl Piece {
             return None;
         };
         match &placeholder.source {
-            Source::Param(index) => values.param(*index),
+            Source::Param(index) | Source::Rest(index) => values.param(*index),
             Source::Claim(name) => values.claim(name),
             Source::Answer(place) => values.answer(*place),
             Source::Unknown => None,
@@ -176,7 +176,8 @@ impl Placeholder {
     /// Answers come from the owner's own backends: they may bring segments.
     const fn slash(&self) -> Slash {
         match self.source {
-            Source::Answer(_) => Slash::Stays,
+            // What follows the endpoint's own path was routed with its slashes.
+            Source::Answer(_) | Source::Rest(_) => Slash::Stays,
             Source::Param(_) | Source::Claim(_) | Source::Unknown => Slash::Encoded,
         }
     }
