@@ -39,6 +39,8 @@ fn page() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     // The date of a build would make every build's page another one.
     writeln!(page, ".TH BATON 8 \"\" \"Baton\" \"System administration\"")?;
+    // Options are written with this name for an apostrophe.
+    writeln!(page, ".ds Aq \\(aq")?;
     page.extend_from_slice(ABOUT.as_bytes());
     writeln!(page, ".SH COMMANDS")?;
     let mut root = Cli::command();

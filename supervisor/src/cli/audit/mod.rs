@@ -24,7 +24,7 @@ use super::run::NO_CONFIG;
 use super::{EXIT_FAILED, output};
 
 pub(super) fn run(args: &AuditArgs) -> ExitCode {
-    let Some(config) = &args.config else {
+    let Some(config) = args.config.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
         output::err(NO_CONFIG);
         return ExitCode::from(EXIT_FAILED);
     };

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
+use baton_shared::config::load;
 use clap::Parser as _;
 use serde::Deserialize;
 
@@ -187,4 +188,67 @@ fn every_mutation_is_told_at_its_place_with_what_was_found_and_what_is_allowed()
     assert!(mutations.len() >= 200, "{}", mutations.len());
     let found = complaints(&mutations, |mutation| complaint(mutation).into_iter().collect());
     assert!(found.is_empty(), "{} of {}:\n{}", found.len(), mutations.len(), found.join("\n"));
+}
+
+/// Broken at a few places at random, a configuration is still read or refused, never more.
+#[test]
+fn whatever_the_bytes_are_a_check_ends_with_a_verdict() {
+    let names = names();
+    let found = complaints(&names, |name| {
+        let case = Case::of(name);
+        let good = fs::read(case.folder.join(&case.file)).unwrap();
+        let mut random = Random(0x5eed ^ u64::try_from(name.len()).unwrap());
+        for round in 0..BROKEN_EACH.min(1 + 200_000 / good.len()) {
+            let mut bytes = good.clone();
+            for _ in 0..=random.below(4) {
+                random.damage(&mut bytes);
+            }
+            let loaded = load(&case.file, &bytes, &case.environment);
+            if let Ok(Loaded { config, .. }) = loaded {
+                let options = CompileOptions { options: Options::default(), threads: 1 };
+                let _verdict = check_plan(&config, &options);
+                let _notices = beyond::warnings(&config, &Disk::at(&case.folder));
+            }
+            // To compile the schema takes longer than all the rest.
+            if round == 0 {
+                let _fault = lint(&bytes, Against::BuiltIn);
+            }
+        }
+        Vec::new()
+    });
+    assert!(found.is_empty());
+}
+
+/// So often each file is broken; large ones less often.
+const BROKEN_EACH: usize = 8;
+
+/// xorshift64*: a failure repeats with the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        usize::try_from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16).unwrap() % bound.max(1)
+    }
+
+    /// A byte replaced, removed or doubled, or a piece moved to another place.
+    fn damage(&mut self, bytes: &mut Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = self.below(bytes.len());
+        match self.below(4) {
+            0 => bytes[at] = b"{}[]:,\"\\-0e.&*!|>#'\n \t=\xff"[self.below(24)],
+            1 => drop(bytes.remove(at)),
+            2 => bytes.insert(at, bytes[at]),
+            _ => {
+                let end = (at + self.below(40)).min(bytes.len());
+                let piece: Vec<u8> = bytes.drain(at..end).collect();
+                let to = self.below(bytes.len() + 1);
+                bytes.splice(to..to, piece);
+            },
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Settings of namespaces: keys that nobody reads, values of the wrong kind.
 
+use std::cell::RefCell;
+
 use baton_shared::config::model::{ExtraConfig, ServiceConfig};
 
 use super::super::lint::Judge;
@@ -14,8 +16,20 @@ const TOLD_ELSEWHERE: [&str; 5] = [
     "qos/ratelimit/proxy",
 ];
 
+thread_local! {
+    /// Compiled once: a thread of tests checks hundreds of files.
+    static JUDGE: RefCell<Option<Judge>> = RefCell::new(Judge::new());
+}
+
 pub(super) fn look(config: &ServiceConfig, notes: &mut Notes<'_>) {
-    let Some(mut judge) = Judge::new() else { return };
+    JUDGE.with_borrow_mut(|judge| {
+        if let Some(judge) = judge {
+            all(config, judge, notes);
+        }
+    });
+}
+
+fn all(config: &ServiceConfig, judge: &mut Judge, notes: &mut Notes<'_>) {
     let mut one = |extra: &ExtraConfig, level| {
         for (name, found) in &extra.namespaces {
             for fault in judge.faults(name, level, &found.settings, &found.at) {
