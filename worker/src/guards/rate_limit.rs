@@ -125,14 +125,10 @@ impl RateConfig {
         mut tell: impl FnMut(&str, String),
     ) -> Self {
         let every = shown(settings, "every").map(|text| every(&text));
-        let per_second = |key| {
-            let factor = every.map_or(1.0, |every| 1.0 / every.as_secs_f64());
-            number(settings, key).unwrap_or(0.0) * factor
-        };
+        let factor = every.map_or(1.0, |every| 1.0 / every.as_secs_f64());
+        let per_second = |key| number(settings, key).unwrap_or(0.0) * factor;
         let (rate, client_rate) = (per_second("max_rate"), per_second("client_max_rate"));
-        let strategy = Strategy::read(settings);
-        let key = shown(settings, "key").unwrap_or_default();
-        let client = match strategy {
+        let client = match Strategy::read(settings) {
             _ if client_rate <= 0.0 => None,
             Err(found) => {
                 let text = format!(
@@ -142,14 +138,13 @@ impl RateConfig {
                 None
             },
             Ok(strategy) => {
+                let key = shown(settings, "key").unwrap_or_default();
                 // Not a slip of ours: KrakenD asks the other rate.
                 let default = if rate < 1.0 { 1 } else { whole(client_rate) };
                 let capacity = capacity(settings, "client_capacity").unwrap_or(default);
-                // KrakenD: up to a quarter longer, by chance.
-                let own = every.filter(|every| *every > FORGET).map(|every| every * 5 / 4);
                 let owner = format!("{owner}\0client\0{strategy:?}\0{key}");
                 let rate = Rate::new(client_rate, capacity);
-                Some((strategy, key, soft.clients(&owner, rate, own.unwrap_or(FORGET))))
+                Some((strategy, key, soft.clients(&owner, rate, forget(every))))
             },
         };
         let all = (rate > 0.0).then(|| {
@@ -212,6 +207,11 @@ impl Strategy {
 fn every(text: &str) -> Duration {
     const SHORTEST: Duration = Duration::from_secs(1);
     GoDuration::parse(text).ok().and_then(GoDuration::positive).unwrap_or(SHORTEST).max(SHORTEST)
+}
+
+/// KrakenD: up to a quarter longer than the limit's own time, by chance.
+fn forget(every: Option<Duration>) -> Duration {
+    every.filter(|every| *every > FORGET).map_or(FORGET, |every| every * 5 / 4)
 }
 
 /// A capacity that is set and not 0. A negative one is enormous in Go, too.
@@ -295,6 +295,10 @@ mod tests {
             (r#"{"client_max_rate": 5, "strategy": "ip"}"#, 1),
             (r#"{"client_max_rate": 5, "strategy": "ip", "max_rate": 1000}"#, 5),
             (r#"{"client_max_rate": 0.001, "client_capacity": 7, "strategy": "IP"}"#, 7),
+            (
+                r#"{"client_max_rate": 0.5, "strategy": "ip", "num_shards": 1, "cleanup_period": "1s"}"#,
+                1,
+            ),
             (r#"{"client_max_rate": 1, "strategy": "nope"}"#, 100),
             (r#"{"client_max_rate": 1}"#, 100),
             ("[]", 100),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use baton_shared::config::model::{EndpointConfig, Wait};
+use baton_shared::words::JsonPointer;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -123,7 +124,8 @@ fn rate_limits(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Box<[Rat
         compiler.rate_config(block, &owner)
     });
     let service = compiler.service_rate.clone();
-    let blocks = [(service, &config.at), (own, block.map_or(&config.at, |block| &block.at))];
+    let service_at = JsonPointer::root().key("extra_config").key("qos/ratelimit/service");
+    let blocks = [(service, &service_at), (own, block.map_or(&config.at, |block| &block.at))];
     let limits = blocks.into_iter().filter_map(|(limits, at)| {
         limits?.compile(&config.route, |key, text| compiler.tell(&at.key(key), text))
     });
