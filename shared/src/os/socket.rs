@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, listen,
-    setsockopt, shutdown, socket, sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, getsockname,
+    listen, setsockopt, shutdown, socket, sockopt,
 };
 
 /// Whether other sockets of this user may share the address (`SO_REUSEPORT`).
@@ -79,6 +79,17 @@ pub fn keep_alive(fd: impl AsFd, after: Duration) -> Result<(), Errno> {
 /// `ENOTCONN` when it does not listen.
 pub fn stop_listening(fd: impl AsFd) -> Result<(), Errno> {
     shutdown(fd.as_fd().as_raw_fd(), Shutdown::Both)
+}
+
+/// Where a socket is bound: the port that the kernel chose, if it was to.
+///
+/// # Errors
+/// When it is no socket of the internet.
+pub fn bound_address(fd: impl AsFd) -> Result<SocketAddr, Errno> {
+    let address: SockaddrStorage = getsockname(fd.as_fd().as_raw_fd())?;
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
+        .ok_or(Errno::EAFNOSUPPORT)
 }
 
 /// Whether `fd` is a listening TCP socket, and on which address.

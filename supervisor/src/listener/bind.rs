@@ -67,11 +67,10 @@ fn bind_once(wanted: SocketAddr, trial: Trial, count: usize) -> Result<Shards, E
 fn bind_exactly(wanted: SocketAddr, trial: Trial, count: usize) -> Result<Shards, Errno> {
     let mut address = wanted;
     if trial == Trial::Alone {
-        // A stranger may show only when one listens: two sockets with SO_REUSEADDR bind both.
+        // Whoever listens there, on this address or on one that it is part of, is noticed now. The
+        // trial itself must not listen: it would take clients and reset them when it ends.
         let alone = socket::bound(wanted, Sharing::Alone)?;
-        socket::start_listening(&alone, 1)?;
-        // It has just been bound and listens, so this cannot fail.
-        address = socket::listening_address(&alone).unwrap_or(wanted);
+        address = socket::bound_address(&alone)?;
     }
     let mut sockets = Vec::with_capacity(count.max(1));
     for _ in 0..count.max(1) {
@@ -102,7 +101,8 @@ fn backlog() -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -119,6 +119,58 @@ mod tests {
         let address = stranger.local_addr().unwrap();
         let error = in_runtime(bind(address, Trial::Alone, 2, SHORT)).unwrap_err();
         assert_eq!(error, format!("listen tcp {address}: bind: address already in use"));
+    }
+
+    /// A stranger listens on one, we want the other: on the same port, each way of sharing.
+    #[test]
+    fn a_stranger_is_noticed_on_every_address_that_overlaps() {
+        let both = |stranger: &str, wanted: &str| {
+            for sharing in [Sharing::Alone, Sharing::Shard] {
+                let theirs = socket::bound(format!("{stranger}:0").parse().unwrap(), sharing);
+                let Ok(theirs) = theirs else { return }; // a machine without IPv6
+                socket::start_listening(&theirs, 8).unwrap();
+                let port = socket::bound_address(&theirs).unwrap().port();
+                let wanted = format!("{wanted}:{port}").parse().unwrap();
+                let bound = in_runtime(bind(wanted, Trial::Alone, 2, Duration::ZERO));
+                let said = bound.expect_err(&format!("{stranger} ({sharing:?}) beside {wanted}"));
+                assert!(said.ends_with("address already in use"), "{said}");
+            }
+        };
+        for (one, other) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.1", "0.0.0.0"),
+            ("127.0.0.1", "[::]"),
+            ("0.0.0.0", "[::]"),
+            ("[::1]", "[::]"),
+        ] {
+            both(one, other);
+            both(other, one);
+        }
+    }
+
+    /// Whoever connects as soon as it is possible belongs to a shard, never to the trial.
+    #[test]
+    fn the_first_client_of_a_new_address_is_served() {
+        // Not one of the kernel's own choice, or a client could meet itself there.
+        let mut ports = 10_000 + u16::try_from(std::process::id() % 10_000).unwrap()..;
+        for _ in 0..200 {
+            let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+            let address = SocketAddr::from(([127, 0, 0, 1], ports.find(is_free).unwrap()));
+            let client = std::thread::spawn(move || {
+                loop {
+                    if let Ok(stream) = TcpStream::connect(address) {
+                        return stream;
+                    }
+                }
+            });
+            let shards = in_runtime(bind(address, Trial::Alone, 1, SHORT)).unwrap();
+            let mut client = client.join().unwrap();
+            client.set_read_timeout(Some(10 * SHORT)).unwrap();
+            let shard = TcpListener::from(shards.sockets[0].try_clone().unwrap());
+            let (mut served, _) = shard.accept().expect("the client was another socket's");
+            served.write_all(b"x").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        }
     }
 
     #[test]
