@@ -13,7 +13,7 @@ use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::frame::{self, Frame, HEAD_BYTES, Kind};
 use baton_shared::control::record::{BATCH_MAX, Handover, TAKES_MAX};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::batch::{Queue, describe};
 use crate::connection::thread::Moving;
@@ -21,7 +21,7 @@ use crate::connection::thread::Moving;
 /// Batches under way: so many that the receiver never waits, so few that a client who asks for
 /// something meanwhile does not wait behind thousands of silent ones.
 const WINDOW_BATCHES: usize = 2;
-/// A receiver that is short of descriptors is asked again after this.
+/// How long the giver rests when it or the receiver is short of descriptors.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// Serving threads release no further piece while more connections than this are on their way.
 pub(crate) const OUTSTANDING_MAX: usize = 2 * BATCH_MAX;
@@ -98,6 +98,10 @@ pub(crate) struct Giver {
     tunnels: VecDeque<Moving>,
     under_way: VecDeque<Batch>,
     next_number: u64,
+    /// Nothing is sent before: somebody is short of descriptors.
+    rests_until: Option<Instant>,
+    /// The reload was undone: a thread that has not heard of it yet may still send some.
+    is_undone: bool,
     progress: Arc<Progress>,
     /// Where connections go that come back.
     back: Box<dyn FnMut(Moving)>,
@@ -113,6 +117,8 @@ impl Giver {
             tunnels: VecDeque::new(),
             under_way: VecDeque::new(),
             next_number: 1,
+            rests_until: None,
+            is_undone: false,
             progress,
             back,
         }
@@ -155,16 +161,21 @@ impl Giver {
                 received = reply => match received {
                     Ok((length, _fds)) => {
                         let datagram = buffer.get(..length).unwrap_or_default().to_vec();
-                        self.hear(&datagram).await;
+                        self.hear(&datagram);
                     },
                     Err(_gone) => self.lose_target(),
                 },
+                () = until(self.rests_until) => self.rests_until = None,
             }
         }
     }
 
     /// A tunnel goes only where its endpoint still is; elsewhere it stays and drains here.
     fn queue(&mut self, moving: Moving) {
+        if self.is_undone {
+            (self.back)(moving);
+            return self.progress.settled(1, false);
+        }
         let tunnel = moving.record.tunnel.as_ref();
         let taken = tunnel.map(|tunnel| Some(self.takes.as_ref()?.contains(&tunnel.endpoint)));
         match taken {
@@ -193,6 +204,7 @@ impl Giver {
     fn can_send(&self) -> bool {
         self.target.is_some()
             && self.then.is_none()
+            && self.rests_until.is_none()
             && !self.waiting.is_empty()
             && self.under_way.len() < WINDOW_BATCHES
     }
@@ -200,12 +212,10 @@ impl Giver {
     async fn send_batch(&mut self) -> Result<(), ChannelError> {
         let Some(target) = &self.target else { return Ok(()) };
         let connections = self.waiting.next_batch();
-        let (records, memfds) = match describe(&connections) {
-            Ok(described) => described,
-            Err(error) => {
-                self.waiting.put_back(connections);
-                return Err(error.into());
-            },
+        let Ok((records, memfds)) = describe(&connections) else {
+            self.waiting.put_back(connections);
+            self.rest();
+            return Ok(());
         };
         let number = self.next_number;
         let body = Handover::Batch { number, records }.encode();
@@ -231,8 +241,8 @@ impl Giver {
         }
     }
 
-    /// An acknowledgement, or a receiver that has no room.
-    async fn hear(&mut self, datagram: &[u8]) {
+    /// An acknowledgement, or a receiver that has no room. Each batch is answered once, in order.
+    fn hear(&mut self, datagram: &[u8]) {
         let message = frame::decode(datagram)
             .ok()
             .filter(|(frame, _)| frame.kind == Kind::Handover)
@@ -247,9 +257,13 @@ impl Giver {
                 self.settle();
             },
             Some(Handover::Refused) => {
-                // Nothing of a refused batch was taken; batches behind it come back too, in order.
-                self.requeue_all();
-                sleep(RETRY_AFTER).await;
+                // Nothing of the oldest was taken. Those behind it may fit, and be taken yet: to send
+                // them again now would give a connection two readers.
+                if let Some(batch) = self.under_way.pop_front() {
+                    self.waiting.put_back(batch.connections);
+                }
+                self.rest();
+                self.settle();
             },
             Some(Handover::Takes { tunnels }) => {
                 self.takes = Some(tunnels.into_iter().collect());
@@ -259,6 +273,10 @@ impl Giver {
             },
             Some(Handover::Batch { .. }) | None => self.lose_target(),
         }
+    }
+
+    fn rest(&mut self) {
+        self.rests_until = Some(Instant::now() + RETRY_AFTER);
     }
 
     fn change(&mut self, then: Then) {
@@ -274,10 +292,12 @@ impl Giver {
         }
         match self.then.take() {
             Some(Then::Target(channel)) => {
-                self.target = Some(channel);
-                self.takes = None;
+                (self.target, self.takes, self.is_undone) = (Some(channel), None, false);
             },
-            Some(Then::Return) => self.give_back(),
+            Some(Then::Return) => {
+                self.is_undone = true;
+                self.give_back();
+            },
             None => {},
         }
     }
@@ -305,5 +325,12 @@ impl Giver {
             (self.back)(moving);
         }
         self.progress.settled(count, false);
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
