@@ -4,12 +4,12 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::places::{Places, private_folder, with_path};
-use super::{CONFIG, Key, LOCK, SOCKET};
+use super::{CONFIG, Key, LOCK, SOCKET, lexical_absolute};
 
 /// How long a predecessor may take to leave.
 const RETRY_FOR: Duration = Duration::from_millis(2500);
@@ -26,15 +26,27 @@ pub enum ClaimError {
     #[error(
         "another Baton{} runs this configuration already; talk to it with `baton status -c FILE`, \
          end it with `baton stop -c FILE`, or give this one its own --control PATH",
-        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+        process(*pid)
     )]
     Taken {
         /// Its process, when known.
         pid: Option<u32>,
     },
+    /// Another supervisor has this control socket.
+    #[error("another Baton{} has the control socket {}", process(*pid), control.display())]
+    ControlTaken {
+        /// Its process, when known.
+        pid: Option<u32>,
+        /// The socket.
+        control: PathBuf,
+    },
     /// No folder can be used. The gateway can serve all the same, without commands.
     #[error("no folder for the control socket can be used")]
     Unusable(#[source] io::Error),
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
 /// An instance that belongs to this process.
@@ -42,6 +54,7 @@ pub enum ClaimError {
 pub struct Instance {
     files: Files,
     lock: Option<File>,
+    signpost: Option<Signpost>,
 }
 
 /// Takes the instance of the configuration at `config` (lexical absolute), or the one whose
@@ -60,14 +73,14 @@ pub async fn claim(
         tick.tick().await;
         let files = match control {
             Some(control) => Files::at(control.to_owned()),
-            None => Files::of_config(places, config).map_err(ClaimError::Unusable)?,
+            None => Files::of(places, config).map_err(ClaimError::Unusable)?,
         };
         match files.lock() {
             Ok(Some(lock)) => {
-                let instance = Instance { files, lock: Some(lock) };
-                instance.describe(config);
-                instance.files.sweep_neighbours();
-                return Ok(instance);
+                files.describe(&lock, config);
+                files.sweep_neighbours();
+                let signpost = control.and_then(|control| Signpost::put(places, config, control));
+                return Ok(Instance { files, lock: Some(lock), signpost });
             },
             Ok(None) => holder = files.holder(),
             // Somebody who tidies up has just removed the folder.
@@ -75,7 +88,10 @@ pub async fn claim(
             Err(error) => return Err(ClaimError::Unusable(with_path(&error, &files.lock))),
         }
     }
-    Err(ClaimError::Taken { pid: holder })
+    Err(match control.map(Path::to_owned) {
+        Some(control) => ClaimError::ControlTaken { pid: holder, control },
+        None => ClaimError::Taken { pid: holder },
+    })
 }
 
 impl Instance {
@@ -87,21 +103,9 @@ impl Instance {
 
     /// Lets a successor start: this process accepts no more connections and only drains.
     pub fn release(&mut self) {
+        // First, so that the successor finds the place for its own free.
+        self.signpost = None;
         self.lock = None;
-    }
-
-    /// Leaves the process id and the configuration's path for whoever looks. Comfort only.
-    fn describe(&self, config: &Path) {
-        if let Some(mut lock) = self.lock.as_ref() {
-            let pid = std::process::id().to_string();
-            let _comfort = lock
-                .set_len(0)
-                .and_then(|()| lock.rewind())
-                .and_then(|()| lock.write_all(pid.as_bytes()));
-        }
-        if let Some(folder) = &self.files.folder {
-            let _comfort = fs::write(folder.join(CONFIG), config.as_os_str().as_bytes());
-        }
     }
 }
 
@@ -110,6 +114,34 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let lock = self.lock.take().or_else(|| self.files.lock().ok().flatten());
         if let Some(lock) = lock {
+            self.files.remove(lock);
+        }
+    }
+}
+
+/// A folder where commands look, with a link to a control socket that is elsewhere. Comfort only:
+/// `--control` names the socket as well.
+#[derive(Debug)]
+struct Signpost {
+    files: Files,
+    lock: Option<File>,
+}
+
+impl Signpost {
+    fn put(places: &Places, config: &Path, control: &Path) -> Option<Self> {
+        let control = lexical_absolute(control, &std::env::current_dir().ok()?);
+        let files = Files::of(places, &control).ok()?;
+        let lock = files.lock().ok()??;
+        let _of_a_dead_one = fs::remove_file(&files.control);
+        symlink(&control, &files.control).ok()?;
+        files.describe(&lock, config);
+        Some(Self { files, lock: Some(lock) })
+    }
+}
+
+impl Drop for Signpost {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
             self.files.remove(lock);
         }
     }
@@ -125,8 +157,9 @@ struct Files {
 }
 
 impl Files {
-    fn of_config(places: &Places, config: &Path) -> io::Result<Self> {
-        let key = Key::of(config);
+    /// In the folder of the instance that `named` stands for.
+    fn of(places: &Places, named: &Path) -> io::Result<Self> {
+        let key = Key::of(named);
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for place in places.runtime() {
             match private_folder(&place.join(&key), places.user) {
@@ -164,6 +197,18 @@ impl Files {
         let same =
             there.is_ok_and(|there| file.metadata().is_ok_and(|own| own.ino() == there.ino()));
         Ok(same.then_some(file))
+    }
+
+    /// Leaves the process id and the configuration's path for whoever looks. Comfort only.
+    fn describe(&self, mut lock: &File, config: &Path) {
+        let pid = std::process::id().to_string();
+        let _comfort = lock
+            .set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| lock.write_all(pid.as_bytes()));
+        if let Some(folder) = &self.folder {
+            let _comfort = fs::write(folder.join(CONFIG), config.as_os_str().as_bytes());
+        }
     }
 
     fn holder(&self) -> Option<u32> {
@@ -206,6 +251,7 @@ impl Files {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Wanted, find};
     use super::*;
     use crate::testing::{Folder, in_runtime};
 
@@ -257,6 +303,33 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_with_a_socket_elsewhere_is_found_by_its_file_and_leaves_nothing() {
+        let (folder, elsewhere) = (Folder::new(), Folder::new());
+        in_runtime(async {
+            let places = places(&folder);
+            let control = elsewhere.path().join("c");
+            let config = Path::new(CONFIG_PATH);
+            let first = claim(&places, config, Some(&control)).await.unwrap();
+            let _listener = tokio::net::UnixListener::bind(first.control()).unwrap();
+            for wanted in [Wanted::Config(config), Wanted::Only] {
+                let found = find(&places, wanted).await.unwrap();
+                assert_eq!((found.control, found.config), (control.clone(), Some(config.into())));
+            }
+            let other = elsewhere.path().join("d");
+            let second = claim(&places, config, Some(&other)).await.unwrap();
+            let _listener = tokio::net::UnixListener::bind(second.control()).unwrap();
+            let several = find(&places, Wanted::Config(config)).await.unwrap_err().to_string();
+            for control in [&control, &other] {
+                let line = format!("--control {} (runs {CONFIG_PATH})", control.display());
+                assert!(several.contains(&line), "{several}");
+            }
+            let taken = claim(&places, config, Some(&control)).await.unwrap_err().to_string();
+            assert!(taken.contains("has the control socket") && taken.contains("/c"), "{taken}");
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
     fn nothing_is_left_after_the_end() {
         let folder = Folder::new();
         in_runtime(async {
@@ -291,7 +364,7 @@ mod tests {
     fn a_lock_that_leads_elsewhere_is_not_followed() {
         let folder = Folder::new();
         let (control, target) = (folder.path().join("c"), folder.path().join("target"));
-        std::os::unix::fs::symlink(&target, folder.path().join("c.lock")).unwrap();
+        symlink(&target, folder.path().join("c.lock")).unwrap();
         in_runtime(async {
             let refused = claim(&Places::read(), Path::new(CONFIG_PATH), Some(&control)).await;
             assert!(matches!(refused, Err(ClaimError::Unusable(_))));

@@ -1,7 +1,6 @@
 //! The other commands find the running gateway they mean. A gateway runs when its control socket
 //! accepts a connection; what crashed ones left behind does not count.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
@@ -39,6 +38,8 @@ pub struct Running {
     pub config: Option<PathBuf>,
     /// Its control socket.
     pub control: PathBuf,
+    /// That one was chosen with `--control`.
+    pub is_elsewhere: bool,
     /// To it.
     pub stream: UnixStream,
 }
@@ -53,18 +54,21 @@ pub enum FindError {
         forbidden: Option<PathBuf>,
     },
     /// The file is not run by anybody; others may be.
-    #[error("no running Baton serves {}{}{}", .config.display(), because(.forbidden.as_deref()), list(.others))]
+    #[error(
+        "no running Baton serves {}{}{}{}", .config.display(), because(.forbidden.as_deref()),
+        if .others.is_empty() { "" } else { "; running:" }, list(.others)
+    )]
     NotThis {
         /// The file that was meant.
         config: PathBuf,
         /// A folder that this user may not look into.
         forbidden: Option<PathBuf>,
-        /// The files of the gateways that run.
-        others: Vec<PathBuf>,
+        /// How to name the gateways that run.
+        others: Vec<String>,
     },
     /// Several run and none was named.
-    #[error("several gateways run; name one with -c FILE{}", list(.0))]
-    Several(Vec<PathBuf>),
+    #[error("several gateways run; name one of them with{}", list(.0))]
+    Several(Vec<String>),
     /// The control socket that was named does not answer.
     #[error("{}: {cause}", .control.display())]
     Unreachable {
@@ -81,18 +85,8 @@ fn because(forbidden: Option<&Path>) -> String {
     })
 }
 
-fn list(configs: &[PathBuf]) -> String {
-    let mut text = String::new();
-    if !configs.is_empty() {
-        text.push_str("; running:");
-    }
-    for config in configs {
-        // What a folder's file says is not ours: no control characters on the terminal.
-        let config = config.to_string_lossy();
-        // Writing to a String cannot fail.
-        let _written = write!(text, "\n  -c {}", escape(&config));
-    }
-    text
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("\n  {name}")).collect()
 }
 
 /// Finds the wanted gateway and connects to it.
@@ -102,7 +96,12 @@ fn list(configs: &[PathBuf]) -> String {
 pub async fn find(places: &Places, wanted: Wanted<'_>) -> Result<Running, FindError> {
     match wanted {
         Wanted::Control(control) => match connect(control).await {
-            Ok(stream) => Ok(Running { config: None, control: control.to_owned(), stream }),
+            Ok(stream) => Ok(Running {
+                config: None,
+                control: control.to_owned(),
+                is_elsewhere: true,
+                stream,
+            }),
             Err(cause) => Err(FindError::Unreachable { control: control.to_owned(), cause }),
         },
         Wanted::Config(file) => {
@@ -110,15 +109,8 @@ pub async fn find(places: &Places, wanted: Wanted<'_>) -> Result<Running, FindEr
             by_config(places, lexical_absolute(file, &folder)).await
         },
         Wanted::Only => {
-            let Search { mut running, forbidden } = search(places).await;
-            match (running.pop(), running.is_empty()) {
-                (None, _) => Err(FindError::None { forbidden }),
-                (Some(only), true) => Ok(only),
-                (Some(last), false) => {
-                    running.push(last);
-                    Err(FindError::Several(configs(&running)))
-                },
-            }
+            let Search { running, forbidden } = search(places).await;
+            the_one(running, || FindError::None { forbidden })
         },
     }
 }
@@ -128,15 +120,38 @@ async fn by_config(places: &Places, config: PathBuf) -> Result<Running, FindErro
     for place in places.searched() {
         let control = place.join(&key).join(SOCKET);
         if let Ok(stream) = connect_within(&place, &control, places.user).await {
-            return Ok(Running { config: Some(config), control, stream });
+            return Ok(Running { config: Some(config), control, is_elsewhere: false, stream });
         }
     }
+    // One with a control socket of its own.
     let Search { running, forbidden } = search(places).await;
-    Err(FindError::NotThis { config, forbidden, others: configs(&running) })
+    let is_it = |one: &Running| one.config.as_ref() == Some(&config);
+    let (found, others): (Vec<Running>, Vec<Running>) = running.into_iter().partition(is_it);
+    the_one(found, || FindError::NotThis { config, forbidden, others: names(&others) })
 }
 
-fn configs(running: &[Running]) -> Vec<PathBuf> {
-    running.iter().map(|one| one.config.clone().unwrap_or_else(|| one.control.clone())).collect()
+fn the_one(
+    mut found: Vec<Running>,
+    if_none: impl FnOnce() -> FindError,
+) -> Result<Running, FindError> {
+    if found.len() > 1 {
+        return Err(FindError::Several(names(&found)));
+    }
+    found.pop().ok_or_else(if_none)
+}
+
+/// What to type for each of them.
+fn names(running: &[Running]) -> Vec<String> {
+    // What a folder's file says is not ours: no control characters on the terminal.
+    let safe = |path: &Path| escape(&path.to_string_lossy()).into_owned();
+    let name = |one: &Running| match &one.config {
+        None => format!("--control {}", safe(&one.control)),
+        Some(config) if one.is_elsewhere => {
+            format!("--control {} (runs {})", safe(&one.control), safe(config))
+        },
+        Some(config) => format!("-c {}", safe(config)),
+    };
+    running.iter().map(name).collect()
 }
 
 struct Search {
@@ -163,7 +178,10 @@ async fn search(places: &Places) -> Search {
                     let config = fs::read(folder.join(CONFIG)).ok();
                     let config =
                         config.map(|bytes| PathBuf::from(std::ffi::OsString::from_vec(bytes)));
-                    found.running.push(Running { config, control, stream });
+                    let elsewhere = fs::read_link(&control).ok();
+                    let is_elsewhere = elsewhere.is_some();
+                    let control = elsewhere.unwrap_or(control);
+                    found.running.push(Running { config, control, is_elsewhere, stream });
                 },
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     found.forbidden = Some(folder);

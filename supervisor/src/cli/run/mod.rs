@@ -96,7 +96,7 @@ async fn serve(
     let folder = std::env::current_dir().unwrap_or_default();
     let absolute = lexical_absolute(config, &folder);
     let places = Places::read();
-    let mut later = inherited.refused;
+    let mut later = inherited.refused.clone();
     let instance = match reachable(args, &places, &absolute, &sender).await {
         Ok(instance) => Some(instance),
         Err(Unreachable::Fatal(text)) => return Err(text),
@@ -110,6 +110,7 @@ async fn serve(
         later.push(format!("systemd cannot be told anything: {error}"));
         Notifier::default()
     });
+    Speaker::tidy(&inherited).into_iter().for_each(|message| notifier.send(message));
     let history = places.state_folder(args.state_dir.as_deref(), Key::of(&absolute).as_ref());
     let history = history.map_err(|error| later.push(no_history(&error))).ok();
 
@@ -155,7 +156,9 @@ async fn reachable(
     let instance = match claim(places, config, args.control.as_deref()).await {
         Ok(instance) => instance,
         Err(ClaimError::Unusable(cause)) => return Err(grade(cause.to_string())),
-        Err(taken @ ClaimError::Taken { .. }) => return Err(Unreachable::Fatal(taken.to_string())),
+        Err(taken @ (ClaimError::Taken { .. } | ClaimError::ControlTaken { .. })) => {
+            return Err(Unreachable::Fatal(taken.to_string()));
+        },
     };
     match admin::bind(instance.control()) {
         Ok(listener) => {
