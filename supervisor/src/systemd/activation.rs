@@ -14,6 +14,8 @@ pub struct Inherited {
     pub listeners: Vec<(SocketAddr, Vec<OwnedFd>)>,
     /// What came and is of no use, in words.
     pub refused: Vec<String>,
+    /// Its names: if it came from the descriptor store, it would come again each time.
+    pub dead: Vec<String>,
 }
 
 impl Inherited {
@@ -44,6 +46,9 @@ impl Inherited {
                 },
                 Err(why) => {
                     sorted.refused.push(format!("descriptor {} `{name}`: {why}", number + 3));
+                    if !sorted.dead.contains(&name) {
+                        sorted.dead.push(name);
+                    }
                 },
             }
         }
@@ -112,6 +117,7 @@ mod tests {
         assert_eq!(counts, [(address, 2), (other_address, 1)]);
         assert_eq!(sorted.refused.len(), 2, "{:?}", sorted.refused);
         assert!(sorted.refused[1].contains("descriptor 8 `gone`: it is not open"));
+        assert_eq!(sorted.dead, ["x", "gone"]);
         let flags = fcntl(&sorted.listeners[1].1[0], FcntlArg::F_GETFL).unwrap();
         assert!(OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK));
     }

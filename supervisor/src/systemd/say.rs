@@ -11,6 +11,7 @@ use std::time::Duration;
 use baton_shared::log::escape;
 use baton_shared::words::Monotonic;
 
+use super::Inherited;
 use crate::reload::notice::Notice;
 use crate::reload::report::Report;
 use crate::supervise::Ending;
@@ -62,13 +63,31 @@ impl Speaker {
         text(&["STATUS=preparing the first configuration"])
     }
 
+    /// Rids the descriptor store of what is of no use, such as a socket that was stopped when the
+    /// supervisor died: it would fill the store. A name goes with everything that it has, so what is
+    /// good comes back.
+    #[must_use]
+    pub fn tidy(inherited: &Inherited) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for dead in inherited.dead.iter().filter(|dead| dead.starts_with(NAME)) {
+            messages.push(text(&["FDSTOREREMOVE=1", &format!("FDNAME={dead}")]));
+            for (address, sockets) in &inherited.listeners {
+                if name(*address) == *dead {
+                    // What cannot be copied now is stored again after the next restart.
+                    let copies = sockets.iter().filter_map(|socket| socket.try_clone().ok());
+                    messages.push(store(*address, copies.map(Arc::new).collect()));
+                }
+            }
+        }
+        messages
+    }
+
     /// What a notice means to systemd.
     pub fn hear(&mut self, notice: &Notice, now: Monotonic) -> Option<Message> {
         match notice {
-            Notice::ListenerOpened { address, sockets, inherited: false } => Some(Message {
-                text: format!("FDSTORE=1\nFDPOLL=0\nFDNAME={}", name(*address)),
-                fds: sockets.clone(),
-            }),
+            Notice::ListenerOpened { address, sockets, inherited: false } => {
+                Some(store(*address, sockets.clone()))
+            },
             // At a stop the sockets stay in the store: a restart takes them from there.
             Notice::ListenerClosed { address } if self.stop_by.is_none() => {
                 Some(text(&["FDSTOREREMOVE=1", &format!("FDNAME={}", name(*address))]))
@@ -162,9 +181,16 @@ fn extend(by: Duration) -> String {
     format!("EXTEND_TIMEOUT_USEC={}", by.as_micros())
 }
 
+/// How names of ours in the descriptor store begin.
+const NAME: &str = "listen-";
+
 /// The name in the descriptor store; colons separate names there.
 fn name(address: SocketAddr) -> String {
-    format!("listen-{address}").replace(':', "_")
+    format!("{NAME}{address}").replace(':', "_")
+}
+
+fn store(address: SocketAddr, fds: Vec<Arc<OwnedFd>>) -> Message {
+    Message { text: format!("FDSTORE=1\nFDPOLL=0\nFDNAME={}", name(address)), fds }
 }
 
 fn cut(status: &str) -> &str {
@@ -257,6 +283,28 @@ mod tests {
         assert_eq!(stored, "FDSTORE=1\nFDPOLL=0\nFDNAME=listen-[__1]_8080");
         let removed = heard(&mut speaker, &Notice::ListenerClosed { address });
         assert_eq!(removed, "FDSTOREREMOVE=1\nFDNAME=listen-[__1]_8080");
+    }
+
+    #[test]
+    fn what_is_dead_leaves_the_store_and_what_is_good_under_its_name_stays() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let (own, other) = (name(address), "listen-127.0.0.1_1".to_owned());
+        let inherited = Inherited {
+            listeners: vec![(address, vec![socket.into()])],
+            refused: Vec::new(),
+            dead: vec![own.clone(), other.clone(), "http.socket".to_owned()],
+        };
+        let said: Vec<(String, usize)> = Speaker::tidy(&inherited)
+            .into_iter()
+            .map(|message| (message.text, message.fds.len()))
+            .collect();
+        let expected = [
+            (format!("FDSTOREREMOVE=1\nFDNAME={own}"), 0),
+            (format!("FDSTORE=1\nFDPOLL=0\nFDNAME={own}"), 1),
+            (format!("FDSTOREREMOVE=1\nFDNAME={other}"), 0),
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]
