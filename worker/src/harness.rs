@@ -158,7 +158,7 @@ pub(crate) fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> Head 
 pub(crate) fn request(method: &str, fields: &[(&str, &str)], body: RequestBody) -> Request {
     let socket = SocketAddr::from(([192, 0, 2, 7], 1234));
     let peer = Peer { socket, asserted: socket.ip(), local: socket };
-    Request { head: head(method, "/a", fields), body, peer }
+    Request::new(head(method, "/a", fields), body, peer)
 }
 
 /// A body that is still in a client's connection, and the client's end of it.

@@ -2,6 +2,7 @@
 //!
 //! Everything here lives on one thread: nothing is `Send`, nothing is locked.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::pin::Pin;
@@ -28,6 +29,15 @@ pub struct Request {
     pub body: RequestBody,
     /// Who asks.
     pub peer: Peer,
+    /// The client's address for the access log, when `serve` had to find it anyway.
+    pub client: Cell<Option<IpAddr>>,
+}
+
+impl Request {
+    /// As it came.
+    pub(crate) const fn new(head: Head, body: RequestBody, peer: Peer) -> Self {
+        Self { head, body, peer, client: Cell::new(None) }
+    }
 }
 
 /// The addresses of a connection.

@@ -48,6 +48,9 @@ pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response 
         },
     };
     let client = plan.client_ip.find(head, &request.peer);
+    if plan.access_log.is_some() {
+        request.client.set(client.ip());
+    }
     let asked = Asked::new(head, client, &params);
     if let Err(refusal) = guards::run(thread, endpoint, &asked) {
         return respond::refused(refusal);

@@ -42,9 +42,15 @@ pub(crate) struct AccessLog {
 #[derive(Debug)]
 pub(crate) struct Entry {
     begun: Instant,
-    client: Option<IpAddr>,
     method: String,
     target: String,
+}
+
+/// What became of it.
+struct Answer {
+    client: Option<IpAddr>,
+    status: StatusCode,
+    latency: Duration,
 }
 
 impl AccessLog {
@@ -53,7 +59,7 @@ impl AccessLog {
     }
 
     /// Notes a request; `None` for a path that is not logged.
-    pub(crate) fn begin(&self, head: &Head, client: Option<IpAddr>) -> Option<Entry> {
+    pub(crate) fn begin(&self, head: &Head) -> Option<Entry> {
         let path = percent_decode(head.path()).decode_utf8_lossy();
         if self.plan.skip_paths.contains(&*path) {
             return None;
@@ -64,17 +70,17 @@ impl AccessLog {
             target.push_str(&String::from_utf8_lossy(query));
         }
         let method = head.method().as_str().to_owned();
-        Some(Entry { begun: Instant::now(), client, method, target })
+        Some(Entry { begun: Instant::now(), method, target })
     }
 
-    /// The answer is out.
-    pub(crate) fn end(&self, entry: &Entry, status: StatusCode) {
-        let latency = entry.begun.elapsed();
+    /// The answer is out; `client` is whose request it was.
+    pub(crate) fn end(&self, entry: &Entry, client: Option<IpAddr>, status: StatusCode) {
+        let answer = Answer { client, status, latency: entry.begun.elapsed() };
         let mut lines = self.lines.borrow_mut();
         let was_empty = lines.is_empty();
         match log::format() {
-            Format::Krakend => self.put_gin(&mut lines, entry, status, latency),
-            Format::Json => put_json(&mut lines, entry, status, latency),
+            Format::Krakend => self.put_gin(&mut lines, entry, &answer),
+            Format::Json => put_json(&mut lines, entry, &answer),
         }
         if lines.len() >= FLUSH_BYTES {
             log::raw(std::mem::take(&mut *lines));
@@ -87,7 +93,7 @@ impl AccessLog {
         }
     }
 
-    fn put_gin(&self, out: &mut String, entry: &Entry, status: StatusCode, latency: Duration) {
+    fn put_gin(&self, out: &mut String, entry: &Entry, answer: &Answer) {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let second = since.unwrap_or_default().as_secs();
         let mut stamp = self.stamp.borrow_mut();
@@ -95,27 +101,27 @@ impl AccessLog {
             let at = Civil::local(i64::try_from(second).unwrap_or_default());
             *stamp = (second, at.access_log());
         }
-        let latency = go_duration(latency);
-        let client = entry.client.map_or_else(String::new, |client| client.to_string());
+        let latency = go_duration(answer.latency);
+        let client = answer.client.map_or_else(String::new, |client| client.to_string());
         // Writing to a String cannot fail.
         let _infallible = writeln!(
             out,
             "[GIN] {} | {:>3} | {latency:>8} | {client:>15} | {:<7}  {}",
             stamp.1,
-            status.as_u16(),
+            answer.status.as_u16(),
             entry.method,
             go_quoted(&entry.target),
         );
     }
 }
 
-fn put_json(out: &mut String, entry: &Entry, status: StatusCode, latency: Duration) {
+fn put_json(out: &mut String, entry: &Entry, answer: &Answer) {
     let line = serde_json::json!({
         "time": unix_seconds(),
         "level": "ACCESS",
-        "status": status.as_u16(),
-        "latency_us": u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
-        "client": entry.client,
+        "status": answer.status.as_u16(),
+        "latency_us": u64::try_from(answer.latency.as_micros()).unwrap_or(u64::MAX),
+        "client": answer.client,
         "method": entry.method,
         "target": entry.target,
     });

@@ -20,7 +20,7 @@ use crate::backend::dial::Dialer;
 use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
 use crate::guards::client_ip::ClientAddress;
-use crate::message::{Head, Peer};
+use crate::message::Request;
 use crate::proxy::Background;
 use crate::respond::lines::Lines;
 use crate::route::builtin::GoTime;
@@ -103,9 +103,10 @@ impl ThreadState {
         GoTime { since_epoch: since_epoch.unwrap_or_default(), since_start }
     }
 
-    /// Whose request it is, as an address.
-    pub(crate) fn client_ip(&self, head: &Head, peer: &Peer) -> Option<IpAddr> {
-        self.plan.client_ip.find(head, peer).ip()
+    /// Whose request it was, as an address; what was not routed was not asked before.
+    pub(crate) fn client_of(&self, request: &Request) -> Option<IpAddr> {
+        let find = || self.plan.client_ip.find(&request.head, &request.peer).ip();
+        request.client.get().or_else(find)
     }
 
     /// `X-Forwarded-For` for a client.

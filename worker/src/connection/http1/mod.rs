@@ -19,7 +19,7 @@ use std::io::IoSlice;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -86,7 +86,15 @@ pub(crate) struct Connection {
     opened: RefCell<Option<Box<Opening>>>,
 }
 
-/// The clock that bounds the time of a head.
+/// A connection's wait for its next head.
+struct Wait {
+    clock: Clock,
+    /// The gateway ends: no request follows.
+    is_last: bool,
+}
+
+/// The clock that bounds the time of a head. It starts with the first byte; most heads are complete
+/// with that, and then nobody looks at the clock.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clock {
     /// No byte has come.
@@ -94,6 +102,15 @@ enum Clock {
     /// The first byte has come.
     Due,
     Runs,
+}
+
+impl Clock {
+    const fn after_bytes(self) -> Self {
+        match self {
+            Self::Stopped | Self::Due => Self::Due,
+            Self::Runs => Self::Runs,
+        }
+    }
 }
 
 enum Next {
@@ -160,65 +177,73 @@ impl Connection {
         mut timer: Pin<&mut Sleep>,
     ) -> Next {
         timer.as_mut().reset(self.facts.deadline);
-        // The clock of a head starts with its first byte; most heads are complete with it, and then
-        // nobody looks at the clock.
-        let mut clock = Clock::Stopped;
-        if self.has_begun() {
-            clock = Clock::Runs;
-        }
-        let mut is_last = false;
-        poll_fn(|context| {
-            loop {
-                let mode = thread.gate.mode();
-                match mode {
-                    Mode::Open => {},
-                    Mode::Give => return Poll::Ready(Next::Left(Leave::Given)),
-                    // What was sent before the client could see the end is answered.
-                    Mode::End => {
-                        if !is_last && !self.has_begun() {
-                            self.facts.deadline =
-                                self.facts.deadline.min(Instant::now() + FIRST_REQUEST_WAIT);
-                            timer.as_mut().reset(self.facts.deadline);
-                        }
-                        is_last = true;
-                    },
-                    Mode::Shut => {
-                        thread.gate.hurry(ticket);
-                        if thread.gate.poll_change(ticket, Mode::Shut, context).is_pending() {
-                            return Poll::Pending;
-                        }
-                        continue;
-                    },
-                }
-                match self.look_for_head(thread) {
-                    Some(next) => return Poll::Ready(next),
-                    None => match self.wire.poll_fill(context) {
-                        Poll::Ready(Ok(1..)) if clock == Clock::Stopped => clock = Clock::Due,
-                        Poll::Ready(Ok(1..)) => {},
-                        Poll::Ready(Ok(0) | Err(_)) => {
-                            return Poll::Ready(Next::Left(Leave::Closed));
-                        },
-                        Poll::Pending => {
-                            if clock == Clock::Due {
-                                clock = Clock::Runs;
-                                self.facts.deadline = Instant::now() + thread.limits.head_timeout;
-                                timer.as_mut().reset(self.facts.deadline);
-                            }
-                            if self.overdraws(thread) {
-                                return Poll::Ready(Next::Refused(Refusal::HeadTooLarge));
-                            }
-                            // So new that its first request is probably on its way: Go's server
-                            // waits for those as well.
-                            if is_last && self.facts.requests > 0 && !self.has_begun() {
-                                return Poll::Ready(Next::Left(Leave::Closed));
-                            }
-                            return self.idle(thread, (ticket, mode), timer.as_mut(), context);
-                        },
-                    },
-                }
+        let clock = if self.has_begun() { Clock::Runs } else { Clock::Stopped };
+        let mut wait = Wait { clock, is_last: false };
+        poll_fn(|context| self.poll_head(thread, ticket, timer.as_mut(), &mut wait, context)).await
+    }
+
+    fn poll_head(
+        &mut self,
+        thread: &Thread,
+        ticket: &Ticket,
+        mut timer: Pin<&mut Sleep>,
+        wait: &mut Wait,
+        context: &mut Context<'_>,
+    ) -> Poll<Next> {
+        loop {
+            let mode = ready!(pass_gate(thread, ticket, context));
+            match mode {
+                Mode::Give => return Poll::Ready(Next::Left(Leave::Given)),
+                Mode::End if !wait.is_last => {
+                    wait.is_last = true;
+                    self.hurry_to_the_end(timer.as_mut());
+                },
+                Mode::End | Mode::Open | Mode::Shut => {},
             }
-        })
-        .await
+            if let Some(next) = self.look_for_head(thread) {
+                return Poll::Ready(next);
+            }
+            match self.wire.poll_fill(context) {
+                Poll::Ready(Ok(1..)) => wait.clock = wait.clock.after_bytes(),
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Left(Leave::Closed)),
+                Poll::Pending => {
+                    if let Some(next) = self.fall_silent(thread, timer.as_mut(), wait) {
+                        return Poll::Ready(next);
+                    }
+                    return self.idle(thread, (ticket, mode), timer, context);
+                },
+            }
+        }
+    }
+
+    /// The gateway ends. What was sent before the client could see it is answered.
+    fn hurry_to_the_end(&mut self, timer: Pin<&mut Sleep>) {
+        if !self.has_begun() {
+            let soon = Instant::now() + FIRST_REQUEST_WAIT;
+            self.facts.deadline = self.facts.deadline.min(soon);
+            timer.reset(self.facts.deadline);
+        }
+    }
+
+    /// The client has nothing more to say for now: whether that is the end.
+    fn fall_silent(
+        &mut self,
+        thread: &Thread,
+        timer: Pin<&mut Sleep>,
+        wait: &mut Wait,
+    ) -> Option<Next> {
+        if wait.clock == Clock::Due {
+            wait.clock = Clock::Runs;
+            self.facts.deadline = Instant::now() + thread.limits.head_timeout;
+            timer.reset(self.facts.deadline);
+        }
+        if self.overdraws(thread) {
+            return Some(Next::Refused(Refusal::HeadTooLarge));
+        }
+        // One that was never asked anything is so new that its first request is probably on its
+        // way: Go's server waits for those as well.
+        let is_over = wait.is_last && self.facts.requests > 0 && !self.has_begun();
+        is_over.then_some(Next::Left(Leave::Closed))
     }
 
     /// Whether bytes of a next request are there.
@@ -306,12 +331,8 @@ impl Connection {
             keep_alive: intent.keep_alive,
         };
         let is_client = self.facts.listener != OWN_PROBE;
-        let log = thread
-            .access
-            .as_ref()
-            .filter(|_| is_client)
-            .and_then(|log| log.begin(&head, thread.state.client_ip(&head, &self.facts.peer)));
-        let mut request = Request { head, body, peer: self.facts.peer };
+        let log = thread.access.as_ref().filter(|_| is_client).and_then(|log| log.begin(&head));
+        let mut request = Request::new(head, body, self.facts.peer);
         let Some(mut response) = self.answer(thread, &mut request).await else { return Sent::Cut };
         if thread.state.plan.packs {
             response = gzip::pack(&request.head, response);
@@ -320,7 +341,7 @@ impl Connection {
         let sent = self.send(thread, asked, response).await;
         thread.requests.set(thread.requests.get() + u64::from(is_client));
         if let (Some(access), Some(entry)) = (&thread.access, log) {
-            access.end(&entry, status);
+            access.end(&entry, thread.state.client_of(&request), status);
         }
         sent
     }
@@ -441,6 +462,16 @@ impl Connection {
         });
         drop(within(LINGER, rest).await);
     }
+}
+
+/// Waits, unread, while the gate is shut.
+fn pass_gate(thread: &Thread, ticket: &Ticket, context: &Context<'_>) -> Poll<Mode> {
+    let mode = thread.gate.mode();
+    if mode == Mode::Shut {
+        thread.gate.hurry(ticket);
+        return thread.gate.poll_change(ticket, Mode::Shut, context);
+    }
+    Poll::Ready(mode)
 }
 
 /// A head does not begin with an empty line (Go refuses it too).
