@@ -170,7 +170,11 @@ impl Starter {
         command.arg("run").arg("-c").arg(&self.config).arg("--state-dir").arg(&state);
         match &self.runtime_folder {
             Some(folder) => command.env("RUNTIME_DIRECTORY", folder),
-            None => command.arg("--control").arg(&control),
+            None => {
+                // Commands in other tests shall not find it.
+                command.env("RUNTIME_DIRECTORY", self.folder.path().join("run"));
+                command.arg("--control").arg(&control)
+            },
         };
         if !self.watch {
             command.arg("--no-watch");

@@ -1,6 +1,7 @@
 //! What `/proc` says about processes: which live, how many descriptors, how much memory.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -106,6 +107,19 @@ pub fn cpu_ms(pid: u32) -> u64 {
     let Some((_, fields)) = stat.rsplit_once(") ") else { return 0 };
     let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
     ticks * TICK_MS
+}
+
+/// From now on `pid` gets no descriptor with this number or a higher one.
+pub fn limit_descriptors(pid: u32, most: u32) {
+    let limit = format!("--nofile={most}:");
+    let done = Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]).status().unwrap();
+    assert!(done.success(), "prlimit {limit}");
+}
+
+/// The number that the next descriptor of `pid` will have.
+pub fn next_descriptor(pid: u32) -> u32 {
+    let open = |number: &u32| fs::symlink_metadata(format!("/proc/{pid}/fd/{number}")).is_ok();
+    (0..).find(|number| !open(number)).unwrap_or(0)
 }
 
 /// Sends a signal; a process that is gone already is no fault.

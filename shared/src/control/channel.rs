@@ -10,6 +10,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::frame::{self, BODY_BYTES_MAX, Frame, FrameError, HEAD_BYTES};
 use super::message::Message;
+use super::reserve::Reserve;
 use crate::os::scm;
 
 /// How long a message may wait for room in the peer's queue.
@@ -117,16 +118,26 @@ impl Channel {
     pub async fn receive<M: Message>(&self) -> Result<(u64, M, Vec<OwnedFd>), ChannelError> {
         let mut buffer = vec![0; HEAD_BYTES + BODY_BYTES_MAX];
         let (length, fds) = self.receive_raw(&mut buffer).await?;
-        let (frame, body) = frame::decode(buffer.get(..length).unwrap_or_default())?;
-        if frame.kind != M::KIND {
-            return Err(FrameError::Kind { found: frame.kind as u16 }.into());
-        }
-        let message: M = serde_json::from_slice(body)?;
-        if message.fds() != fds.len() {
-            let (found, wanted) = (fds.len(), message.fds());
-            return Err(ChannelError::Descriptors { found, wanted });
-        }
-        Ok((frame.txn, message, fds))
+        open(buffer.get(..length).unwrap_or_default(), fds)
+    }
+
+    /// As [`Channel::receive`]; what `reserve` keeps makes room for descriptors that come along.
+    ///
+    /// # Errors
+    /// As [`Channel::receive`].
+    pub async fn receive_with<M: Message>(
+        &self,
+        reserve: &mut Reserve,
+    ) -> Result<(u64, M, Vec<OwnedFd>), ChannelError> {
+        let mut buffer = vec![0; HEAD_BYTES + BODY_BYTES_MAX];
+        let read = self.socket.async_io(Interest::READABLE, |socket| {
+            reserve.let_go();
+            let received = scm::receive(socket, &mut buffer).map_err(io::Error::from);
+            reserve.refill(socket);
+            received
+        });
+        let (length, fds) = not_the_end(read.await)?;
+        open(buffer.get(..length).unwrap_or_default(), fds)
     }
 
     /// Waits for the next datagram as it is.
@@ -140,11 +151,34 @@ impl Channel {
         let read = self.socket.async_io(Interest::READABLE, |socket| {
             scm::receive(socket, buffer).map_err(io::Error::from)
         });
-        match read.await.map_err(closed_or_io)? {
-            (0, _) => Err(ChannelError::Closed),
-            received => Ok(received),
-        }
+        not_the_end(read.await)
     }
+}
+
+fn not_the_end(
+    read: io::Result<(usize, Vec<OwnedFd>)>,
+) -> Result<(usize, Vec<OwnedFd>), ChannelError> {
+    match read.map_err(closed_or_io)? {
+        (0, _) => Err(ChannelError::Closed),
+        received => Ok(received),
+    }
+}
+
+/// A datagram and its descriptors as a message.
+fn open<M: Message>(
+    datagram: &[u8],
+    fds: Vec<OwnedFd>,
+) -> Result<(u64, M, Vec<OwnedFd>), ChannelError> {
+    let (frame, body) = frame::decode(datagram)?;
+    if frame.kind != M::KIND {
+        return Err(FrameError::Kind { found: frame.kind as u16 }.into());
+    }
+    let message: M = serde_json::from_slice(body)?;
+    if message.fds() != fds.len() {
+        let (found, wanted) = (fds.len(), message.fds());
+        return Err(ChannelError::Descriptors { found, wanted });
+    }
+    Ok((frame.txn, message, fds))
 }
 
 impl AsFd for Channel {

@@ -266,6 +266,10 @@ pub struct Health {
     pub rss_bytes: u64,
     /// Open descriptors.
     pub descriptors: u64,
+    /// For how long it has not been able to accept, for want of descriptors that its clients do
+    /// not account for; 0: it can.
+    #[serde(default)]
+    pub cannot_accept_ms: u64,
 }
 
 impl Message for ToWorker {

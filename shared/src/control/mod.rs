@@ -8,9 +8,11 @@ pub mod frame;
 pub mod message;
 pub mod record;
 pub mod tunnel;
+pub mod reserve;
 
 pub use channel::{Channel, ChannelError};
 pub use message::{FromWorker, Message, ToWorker};
+pub use reserve::Reserve;
 
 /// The version of both vocabularies; N and N−1 understand each other.
 pub const PROTOCOL: u16 = 1;

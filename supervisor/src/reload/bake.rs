@@ -1,12 +1,14 @@
 //! The generation in force: its watch, its deaths, its replacements, and when to go back.
 
+use std::time::Duration;
+
 use baton_shared::control::ToWorker;
 
 use super::deadline;
 use super::event::{Action, Content, End, Said, WorkerId};
 use super::notice::Notice;
 use super::report::Outcome;
-use super::state::{Beat, Holder, Post, Revival, Stage};
+use super::state::{Beat, Holder, Post, Revival, Stage, Transaction};
 use super::step::Turn;
 
 /// Whose doing the death of a worker was.
@@ -60,6 +62,24 @@ impl Turn {
         let reason = holder.fault.clone().unwrap_or(reason);
         self.kill(worker, generation);
         self.post_lost(reason, Guilt::Own);
+    }
+
+    /// A worker that lives and cannot accept has failed its probe. In its watch, what was good comes
+    /// back and takes its connections over. Later, or with nothing to go back to, it sheds: a new
+    /// worker would cost the connections that this one has.
+    pub(super) fn judge_accepting(&mut self, failed_for: Duration) {
+        let rolls_back = self.state.rollback_due.is_some()
+            || self.state.transaction.as_ref().is_some_and(Transaction::is_rollback);
+        let can_go_back = self.state.is_running() && !self.state.good.is_empty();
+        if failed_for < deadline::CANNOT_ACCEPT || rolls_back || !can_go_back {
+            return;
+        }
+        let Some(serving) = &mut self.state.serving else { return };
+        if serving.bake_until.is_some() {
+            serving.is_bad = true;
+            let ms = failed_for.as_millis();
+            self.condemn(format!("the worker has had no descriptors to accept with for {ms} ms"));
+        }
     }
 
     /// Nobody accepts any more. Connections wait in the sockets that we hold.
@@ -215,10 +235,11 @@ impl Turn {
         let now = self.now;
         let Some(serving) = &mut self.state.serving else { return };
         let is_over = serving.bake_until.is_some_and(|until| until <= now);
-        let Post::Held(Holder { fault: None, kill_at: None, beat, .. }) = &serving.post else {
+        let Post::Held(Holder { fault: None, kill_at: None, beat, is_starved, .. }) = &serving.post
+        else {
             return;
         };
-        if !is_over || beat.missed > 0 {
+        if !is_over || beat.missed > 0 || *is_starved {
             return;
         }
         serving.bake_until = None;

@@ -32,10 +32,14 @@ pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 pub const LAST: Duration = Duration::from_secs(2);
 /// Between two pings.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The same for a new worker in the switch: if it hangs there, clients wait.
+pub const SWITCH_HEARTBEAT: Duration = Duration::from_millis(500);
 /// Pings without an answer after which a worker that serves is stuck.
 pub const SERVING_MISSES: u32 = 3;
 /// The same for one that drains: it holds nobody up, and what it finishes is worth waiting for.
 pub const DRAINER_MISSES: u32 = 10;
+/// A worker that has been without descriptors to accept with for so long has failed its probe.
+pub const CANNOT_ACCEPT: Duration = Duration::from_secs(3);
 /// A saved file and a call to reload that come so close to each other mean the same.
 pub const SAME_SAVE: Duration = Duration::from_secs(1);
 /// A worker that served this long starts with a clean record.

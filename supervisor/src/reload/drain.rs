@@ -25,8 +25,25 @@ impl Turn {
     ) {
         let kill_at = deadline.map(|deadline| deadline.after(deadline::DRAIN_GRACE));
         self.send(worker, ToWorker::Drain { deadline });
-        let drainer = Drainer { worker, generation, beat, kill_at, is_forced: false };
+        let after_a_word = None;
+        let drainer = Drainer { worker, generation, beat, kill_at, after_a_word, is_forced: false };
         self.state.drainers.push_back(drainer);
+    }
+
+    /// What a worker holds that failed in the switch waits for it, unserved: the drainer that was
+    /// added last has a moment to show that it lives.
+    pub(super) fn expect_a_word(&mut self) {
+        if let Some(drainer) = self.state.drainers.back_mut() {
+            drainer.after_a_word = drainer.kill_at.replace(self.now.after(deadline::QUIT));
+        }
+    }
+
+    /// It said something.
+    pub(super) fn drainer_lives(&mut self, at: usize) {
+        let Some(drainer) = self.state.drainers.get_mut(at) else { return };
+        if let Some(later) = drainer.after_a_word.take() {
+            drainer.kill_at = Some(later);
+        }
     }
 
     /// Whatever still drains gives its connections to `to` from now on: relays never chain.
@@ -37,6 +54,7 @@ impl Turn {
     }
 
     pub(super) fn drainer_said(&mut self, at: usize, said: &Said) {
+        self.drainer_lives(at);
         match said {
             Said::Drained { cut } => self.drained(at, *cut),
             Said::Fatal(_) => self.kill_drainer_at(at, self.now.after(deadline::QUIT)),
@@ -52,7 +70,7 @@ impl Turn {
             | Said::Accepting
             | Said::Stopped
             | Said::HandedOver { .. }
-            | Said::Pong => {},
+            | Said::Pong { .. } => {},
         }
     }
 
@@ -105,7 +123,7 @@ impl Turn {
         let oldest = self.state.drainers.iter_mut().find(|drainer| !drainer.is_forced);
         let Some(oldest) = oldest else { return };
         oldest.is_forced = true;
-        oldest.kill_at = Some(deadline);
+        (oldest.kill_at, oldest.after_a_word) = (Some(deadline), None);
         let worker = oldest.worker;
         self.send(worker, ToWorker::Drain { deadline: Some(self.now) });
     }
@@ -159,6 +177,7 @@ impl Turn {
         for drainer in &mut self.state.drainers {
             let sooner = drainer.kill_at.map_or(deadline, |known| known.min(deadline));
             drainer.kill_at = Some(sooner.after(deadline::DRAIN_GRACE));
+            drainer.after_a_word = None;
             let (worker, deadline) = (drainer.worker, Some(sooner));
             self.actions.push(Action::Send { worker, message: ToWorker::Drain { deadline } });
         }

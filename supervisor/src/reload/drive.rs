@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_shared::control::ToWorker;
 use baton_shared::control::message::{FromWorker, Start};
@@ -188,10 +189,11 @@ impl<T: FnMut(Notice)> Drive<T> {
             FromWorker::Stopped => Said::Stopped,
             FromWorker::HandedOver { moved, left } => Said::HandedOver { moved, left },
             FromWorker::Pong { health, .. } => {
+                let cannot_accept = Duration::from_millis(health.cannot_accept_ms);
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.health = health;
                 }
-                Said::Pong
+                Said::Pong { cannot_accept }
             },
             FromWorker::Drained { cut } => Said::Drained { cut },
             FromWorker::Fatal { reason } => Said::Fatal(reason),

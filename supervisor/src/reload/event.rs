@@ -1,6 +1,7 @@
 //! What the policy hears and what it orders: two closed vocabularies, all plain data.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use baton_shared::control::ToWorker;
 use baton_shared::control::message::{Invalid, Plan};
@@ -106,7 +107,10 @@ pub enum Said {
         left: u64,
     },
     /// Every thread is well.
-    Pong,
+    Pong {
+        /// For how long it has not been able to accept for want of descriptors, if that is so.
+        cannot_accept: Duration,
+    },
     /// Nothing is left.
     Drained {
         /// Requests or streams that were cut.

@@ -15,6 +15,8 @@ use super::state::Reload;
 use super::step;
 use crate::trigger::{Cause, Wait};
 
+const WELL: Said = Said::Pong { cannot_accept: Duration::ZERO };
+
 struct Story {
     state: Option<Reload>,
     now: Monotonic,
@@ -53,6 +55,10 @@ impl Story {
                 self.txn = txn;
                 "snapshot".to_owned()
             },
+            Action::Bind { txn, .. } => {
+                self.txn = txn;
+                return;
+            },
             Action::Spawn { worker, generation, .. } => {
                 self.worker = worker;
                 format!("spawn {} of generation {generation}", worker.0)
@@ -77,7 +83,6 @@ impl Story {
                 _ => return,
             },
             Action::Send { .. }
-            | Action::Bind { .. }
             | Action::Listen { .. }
             | Action::LoadHistory { .. }
             | Action::Remember { .. }
@@ -162,6 +167,44 @@ fn a_switch_that_takes_too_long_gives_back_the_connections_that_the_new_one_took
     story.wait(Duration::from_secs(2));
     let wanted = "Resume 1; StopAccept 2; hand over 2 to 1; drain 2; unbind; answer";
     assert_eq!(story.orders.join("; "), wanted);
+    story.orders.clear();
+    story.feed(Event::Said(WorkerId(2), Said::Stopped)); // it lives, and may hand over
+    for _ in 0..6 {
+        story.wait(Duration::from_secs(1));
+        (1..=2).for_each(|worker| story.feed(Event::Said(WorkerId(worker), WELL)));
+    }
+    assert_eq!(story.orders.join("; "), "");
+    story.wait(Duration::from_secs(1));
+    assert_eq!(story.orders.join("; "), "kill 2");
+}
+
+#[test]
+fn a_new_worker_that_hangs_in_the_switch_holds_clients_up_for_three_seconds_at_most() {
+    let mut story = Story::begin();
+    story.wish();
+    story.prepare();
+    story.orders.clear();
+    for _ in 0..6 {
+        story.wait(Duration::from_millis(500));
+        story.feed(Event::Said(WorkerId(1), WELL));
+    }
+    let wanted = "StopAccept 2; hand over 2 to 1; drain 2; unbind; answer; kill 2";
+    assert_eq!(story.orders.join("; "), wanted);
+}
+
+#[test]
+fn a_new_worker_that_hangs_while_it_takes_connections_gives_way_after_two_seconds() {
+    let mut story = Story::begin();
+    story.wish();
+    story.prepare();
+    story.say(Said::Accepting);
+    story.feed(Event::Said(WorkerId(1), Said::Stopped));
+    story.orders.clear();
+    for _ in 0..4 {
+        story.wait(Duration::from_millis(500));
+        story.feed(Event::Said(WorkerId(1), WELL));
+    }
+    assert_eq!(story.orders.join("; "), "kill 2; Resume 1; unbind; answer");
 }
 
 #[test]
@@ -187,6 +230,34 @@ fn a_panic_in_the_watch_goes_back_and_a_kill_from_outside_does_not() {
 }
 
 #[test]
+fn a_worker_that_cannot_accept_is_relieved_in_its_watch_without_being_killed_and_left_alone_later()
+{
+    let starved = Said::Pong { cannot_accept: Duration::from_secs(3) };
+    let mut story = Story::begin();
+    story.say(starved.clone()); // nothing to go back to
+    story.reload();
+    story.orders.clear();
+    story.say(Said::Pong { cannot_accept: Duration::from_millis(2_900) });
+    story.say(starved.clone());
+    story.say(starved.clone());
+    assert_eq!(story.orders.join("; "), "rolling back; spawn 3 of generation 3");
+    story.make_ready();
+    story.say(Said::Accepting);
+    story.feed(Event::Said(WorkerId(2), Said::Stopped));
+    story.feed(Event::Said(WorkerId(2), Said::HandedOver { moved: 7, left: 0 }));
+    let end = "commit 3; hand over 1 to 3; drain 2";
+    assert!(story.orders.join("; ").ends_with(end), "{:?}", story.orders);
+    for _ in 0..61 {
+        story.wait(Duration::from_secs(1));
+        story.say(WELL);
+        story.feed(Event::Said(WorkerId(2), WELL));
+    }
+    story.orders.clear();
+    story.say(starved);
+    assert_eq!(story.orders.join("; "), "", "after its watch it sheds");
+}
+
+#[test]
 fn three_unanswered_pings_are_a_death() {
     let mut story = Story::begin();
     for _ in 0..4 {
@@ -206,7 +277,7 @@ fn the_ninth_drainer_waits_a_minute_and_then_the_oldest_is_ended() {
     story.orders.clear();
     for _ in 0..60 {
         story.wait(Duration::from_secs(1));
-        (1..=9).for_each(|worker| story.feed(Event::Said(WorkerId(worker), Said::Pong)));
+        (1..=9).for_each(|worker| story.feed(Event::Said(WorkerId(worker), WELL)));
     }
     assert_eq!(story.orders.join("; "), "drain 1");
     story.feed(Event::Said(WorkerId(1), Said::Drained { cut: 3 }));

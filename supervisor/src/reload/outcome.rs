@@ -194,6 +194,7 @@ impl Turn {
             self.actions.push(Action::HandOver { from: worker, to: old });
         }
         self.drain(worker, generation, txn.beat, Some(self.now.after(deadline::HANDOVER)));
+        self.expect_a_word();
     }
 
     /// Without anything in force the first failure is the end, unless the copy on disk may serve.

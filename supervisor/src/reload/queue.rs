@@ -98,6 +98,7 @@ impl Turn {
             deadline_max: self.now,
             worker: None,
             beat: Beat::default(),
+            beat_at: None,
             hash: String::new(),
             plan: None,
             config_bytes: 0,

@@ -115,6 +115,8 @@ pub(super) struct Holder {
     pub(super) worker: WorkerId,
     pub(super) since: Monotonic,
     pub(super) beat: Beat,
+    /// It has no descriptors left to accept with: its watch is not over before that is.
+    pub(super) is_starved: bool,
     /// What we hold against it: it is being killed for that.
     pub(super) fault: Option<String>,
     pub(super) kill_at: Option<Monotonic>,
@@ -122,7 +124,7 @@ pub(super) struct Holder {
 
 impl Holder {
     pub(super) const fn new(worker: WorkerId, since: Monotonic, beat: Beat) -> Self {
-        Self { worker, since, beat, fault: None, kill_at: None }
+        Self { worker, since, beat, is_starved: false, fault: None, kill_at: None }
     }
 }
 
@@ -172,6 +174,8 @@ pub(super) struct Transaction {
     pub(super) deadline_max: Monotonic,
     pub(super) worker: Option<WorkerId>,
     pub(super) beat: Beat,
+    /// When the new worker is asked next; from the switch on.
+    pub(super) beat_at: Option<Monotonic>,
     pub(super) hash: String,
     pub(super) plan: Option<Box<Plan>>,
     /// The size of the configuration itself: how long planning may take.
@@ -234,6 +238,8 @@ pub(super) struct Drainer {
     pub(super) generation: GenerationId,
     pub(super) beat: Beat,
     pub(super) kill_at: Option<Monotonic>,
+    /// It must show first that it lives: its first word moves `kill_at` here.
+    pub(super) after_a_word: Option<Monotonic>,
     /// Its end makes room for the transaction that runs.
     pub(super) is_forced: bool,
 }

@@ -3,6 +3,8 @@
 //! `queue` (wishes and answers), `transaction` (up to the commit), `bake` (the generation in
 //! force), `drain` (what leaves, and the end).
 
+use std::time::Duration;
+
 use baton_shared::control::ToWorker;
 use baton_shared::words::Monotonic;
 
@@ -53,8 +55,8 @@ impl Turn {
     }
 
     fn said(&mut self, worker: WorkerId, said: Said) {
-        if said == Said::Pong {
-            return self.pong(worker);
+        if let Said::Pong { cannot_accept } = said {
+            return self.pong(worker, cannot_accept);
         }
         match self.state.role(worker) {
             Role::Candidate => self.candidate_said(said),
@@ -100,6 +102,7 @@ impl Turn {
 
     fn tick(&mut self) {
         self.transaction_deadline();
+        self.beat_candidate();
         self.post_deadline();
         self.bake_deadline();
         self.drain_deadlines();
@@ -109,11 +112,10 @@ impl Turn {
         }
     }
 
-    /// Every worker that has been ready is asked, each second, whether it is well.
+    /// Every worker that serves or drains is asked, each second, whether it is well.
     fn beat(&mut self) {
         self.state.beat_at = Some(self.now.after(deadline::HEARTBEAT));
         self.state.beats += 1;
-        self.beat_candidate();
         self.beat_holder();
         self.beat_drainers();
     }
@@ -123,7 +125,7 @@ impl Turn {
         self.send(worker, ToWorker::Ping { nonce });
     }
 
-    fn pong(&mut self, worker: WorkerId) {
+    fn pong(&mut self, worker: WorkerId, cannot_accept: Duration) {
         match self.state.role(worker) {
             Role::Candidate => {
                 if let Some(txn) = &mut self.state.transaction {
@@ -133,10 +135,13 @@ impl Turn {
             Role::Serving => {
                 if let Some(holder) = self.state.holder() {
                     holder.beat = Beat::default();
+                    holder.is_starved = !cannot_accept.is_zero();
                     self.tell(Notice::WorkerHealthy);
+                    self.judge_accepting(cannot_accept);
                 }
             },
             Role::Drainer(at) => {
+                self.drainer_lives(at);
                 if let Some(drainer) = self.state.drainers.get_mut(at) {
                     drainer.beat = Beat::default();
                 }

@@ -129,6 +129,10 @@ impl Turn {
         if waits && self.state.drainers.len() < deadline::DRAINERS_MAX {
             self.send_candidate(ToWorker::Accept);
             self.enter(Stage::SwitchOn, deadline::SWITCH);
+            let beat_at = self.now.after(deadline::SWITCH_HEARTBEAT);
+            if let Some(txn) = &mut self.state.transaction {
+                txn.beat_at = Some(beat_at);
+            }
         }
     }
 
@@ -186,13 +190,16 @@ impl Turn {
         }
     }
 
-    /// A new worker is asked from the switch on: before, its own phases watch it.
+    /// A new worker is asked from the switch on: before, its own phases watch it. More often than
+    /// others, since from here on clients wait for it.
     pub(super) fn beat_candidate(&mut self) {
         let Some(txn) = self.state.transaction.as_mut() else { return };
-        let Some(worker) = txn.worker else { return };
-        if txn.stage < Stage::SwitchOn {
+        let (Some(worker), Some(at)) = (txn.worker, txn.beat_at) else { return };
+        if at > self.now {
             return;
         }
+        txn.beat_at = Some(self.now.after(deadline::SWITCH_HEARTBEAT));
+        self.state.beats += 1;
         if txn.beat.ask(deadline::SERVING_MISSES) {
             txn.worker = None;
             let generation = txn.generation;
@@ -227,6 +234,11 @@ impl Turn {
 }
 
 impl Transaction {
+    /// It goes back to what was good.
+    pub(super) const fn is_rollback(&self) -> bool {
+        matches!(self.origin, Origin::Rollback { .. })
+    }
+
     /// It has what a generation in force consists of.
     pub(super) const fn is_complete(&mut self) -> bool {
         self.worker.is_some() && self.plan.is_some()

@@ -41,7 +41,8 @@ impl Reload {
             Life::Closing { deadline, .. } => Some(*deadline),
             Life::Running | Life::Ended(_) => None,
         };
-        let txn = self.transaction.as_ref().map(|txn| txn.deadline);
+        let txn = self.transaction.as_ref();
+        let txn = txn.map(|txn| txn.beat_at.map_or(txn.deadline, |at| at.min(txn.deadline)));
         let post = self.serving.as_ref().and_then(|serving| match &serving.post {
             Post::Held(holder) => holder.kill_at,
             Post::Vacant { revive_at, .. } => *revive_at,

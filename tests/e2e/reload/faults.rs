@@ -69,8 +69,7 @@ fn check(phase: &str) {
         faulty.baton.try_reload(&["--force"]).unwrap_or_else(|said| panic!("{when}, then: {said}"));
         faulty.serves(3, &when);
         assert_eq!(generation_of(&kept.get("/x").text()), 3, "{when}: its connection was lost");
-        // One that hangs after it was told to accept may have connections: it is given ten seconds.
-        until(&format!("{when}: the failed worker is gone"), Duration::from_secs(15), || {
+        until(&format!("{when}: the failed worker is gone"), Duration::from_secs(5), || {
             faulty.baton.workers().len() == 1 && faulty.baton.zombies() == 0
         });
     }
@@ -161,6 +160,25 @@ fn a_worker_that_hangs_after_the_commit_is_rolled_back() {
                 && ask_briefly(&faulty.baton).is_some_and(|text| text.starts_with("/g/1/"))
         });
     }
+}
+
+/// A worker without descriptors answers every heartbeat; that it cannot accept is a failed probe.
+#[test]
+fn a_worker_that_runs_out_of_descriptors_after_the_commit_is_rolled_back_with_its_connections() {
+    let faulty = Faulty::start();
+    let mut kept = Client::connect(faulty.baton.address());
+    assert_eq!(generation_of(&kept.get("/x").text()), 1);
+    commit_with_a_fault_to_come(&faulty, "fds");
+    let starved = faulty.baton.serving_worker();
+    until("generation 1's configuration serves again", Duration::from_secs(20), || {
+        ask_briefly(&faulty.baton).is_some_and(|text| text.starts_with("/g/1/"))
+            && faulty.baton.serving_worker() != starved
+    });
+    assert_eq!(generation_of(&kept.get("/x").text()), 1, "its connection was closed");
+    let status = faulty.baton.status().unwrap();
+    let said = status["last_failure"].as_str().unwrap_or_default();
+    assert!(said.contains("no descriptors to accept with"), "{said}");
+    assert!(faulty.baton.try_reload(&[]).is_err(), "what was rolled back is refused");
 }
 
 /// A hung worker holds connections, so the answer is not waited for long.

@@ -3,6 +3,9 @@
 //! Each serving thread accepts on its own shard of an address. Out of descriptors, a thread waits a
 //! little instead of spinning; the listener lives on, its queue stays.
 
+mod want;
+
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -14,7 +17,9 @@ use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
+use self::want::Want;
 use crate::connection::thread::Thread;
 use crate::connection::transport::Transport;
 use crate::message::Peer;
@@ -30,6 +35,7 @@ pub(crate) struct Listener {
     id: ListenerId,
     address: SocketAddr,
     socket: Rc<TcpListener>,
+    want: Rc<Want>,
 }
 
 impl Listener {
@@ -38,26 +44,46 @@ impl Listener {
         setsockopt(&fd.as_fd(), sockopt::TcpNoDelay, &true)?;
         let socket = std::net::TcpListener::from(fd);
         socket.set_nonblocking(true)?;
-        Ok(Self { id, address, socket: Rc::new(TcpListener::from_std(socket)?) })
+        let socket = Rc::new(TcpListener::from_std(socket)?);
+        Ok(Self { id, address, socket, want: Rc::default() })
+    }
+
+    /// For how long this process has had no descriptors left for clients that wait.
+    pub(crate) fn cannot_accept_for(&self) -> Duration {
+        self.want.of_own(Instant::now())
     }
 
     /// Accepts until the task is aborted.
     pub(crate) fn accept(&self, thread: &Rc<Thread>) -> JoinHandle<()> {
         let (id, address) = (self.id, self.address);
-        let (socket, thread) = (Rc::clone(&self.socket), Rc::clone(thread));
+        let (socket, want, thread) =
+            (Rc::clone(&self.socket), Rc::clone(&self.want), Rc::clone(thread));
         tokio::task::spawn_local(async move {
             let mut in_a_row = 0;
             loop {
                 while thread.census.is_full() {
-                    tokio::time::sleep(REST).await;
+                    want.is_over(address);
+                    sleep(REST).await;
                 }
-                match socket.accept().await {
-                    Ok((stream, peer)) => welcome(&thread, stream, peer, id, address),
-                    Err(error) if is_exhausted(&error) => {
-                        tokio::time::sleep(REST).await;
+                let accepted = poll_fn(|context| {
+                    let polled = socket.poll_accept(context);
+                    if polled.is_pending() {
+                        want.is_over(address);
+                    }
+                    polled
+                });
+                match accepted.await {
+                    Ok((stream, peer)) => {
+                        want.is_over(address);
+                        welcome(&thread, stream, peer, id, address);
                     },
-                    // The peer left before it was accepted.
-                    Err(_) => {},
+                    Err(error) => {
+                        // Else the peer left before it was accepted.
+                        if let Some(errno) = exhausted(&error) {
+                            want.goes_on(errno, address, Instant::now());
+                            sleep(REST).await;
+                        }
+                    },
                 }
                 in_a_row += 1;
                 if in_a_row % IN_A_ROW == 0 {
@@ -83,7 +109,9 @@ fn welcome(
     thread.welcome(transport, peer, id);
 }
 
-fn is_exhausted(error: &io::Error) -> bool {
+/// What the process or the machine has run out of.
+fn exhausted(error: &io::Error) -> Option<Errno> {
+    let found = error.raw_os_error().map(Errno::from_raw)?;
     let exhausted = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
-    exhausted.iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
+    exhausted.contains(&found).then_some(found)
 }

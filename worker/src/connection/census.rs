@@ -31,6 +31,11 @@ impl Census {
         self.clients.load(Ordering::Relaxed) >= self.clients_max
     }
 
+    /// Whether clients, with what is done for each of them, can account for all descriptors.
+    pub(crate) fn has_many(&self) -> bool {
+        self.clients.load(Ordering::Relaxed) >= self.clients_max / 4
+    }
+
     pub(crate) fn enter(&self) {
         self.clients.fetch_add(1, Ordering::Relaxed);
     }

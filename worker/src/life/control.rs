@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_shared::control::Reserve;
 use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::message::{FromWorker, Health, Start, ToWorker};
 use baton_shared::log;
@@ -188,6 +189,7 @@ impl Worker {
     }
 
     async fn obey(mut self) -> End {
+        let mut reserve = Reserve::of(&*self.channel);
         let end = loop {
             if let Some(end) = self.look().await {
                 break end;
@@ -195,7 +197,7 @@ impl Worker {
             let deadline = self.drain.and_then(|drain| drain.until);
             let channel = Rc::clone(&self.channel);
             tokio::select! {
-                message = channel.receive::<ToWorker>(), if !self.ended => match message {
+                message = channel.receive_with::<ToWorker>(&mut reserve), if !self.ended => match message {
                     Ok((txn, message, fds)) => {
                         if let Some(end) = self.hear(txn, message, fds).await {
                             break end;
@@ -387,6 +389,7 @@ impl Worker {
             requests: sum.requests,
             rss_bytes: figures::resident_bytes(),
             descriptors: figures::descriptors(),
+            cannot_accept_ms: u64::try_from(sum.cannot_accept.as_millis()).unwrap_or(u64::MAX),
         };
         say(&self.channel, txn, &FromWorker::Pong { nonce, health }).await.err()
     }

@@ -196,7 +196,12 @@ impl Obedient {
     }
 
     fn figures(&self) -> Figures {
+        let failing = self.listeners.iter().map(Listener::cannot_accept_for);
+        // With many clients it is the load, and no other worker would do better.
+        let explained = self.setup.census.has_many();
+        let cannot_accept = failing.max().filter(|_| !explained).unwrap_or_default();
         Figures {
+            cannot_accept,
             connections: self.thread.gate.connections(),
             busy: self.thread.gate.busy() + self.thread.state.background.running(),
             background: self.thread.state.background.running(),

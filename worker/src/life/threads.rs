@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_shared::words::ListenerId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -67,6 +68,8 @@ pub(crate) struct Figures {
     pub(crate) background: usize,
     pub(crate) requests: u64,
     pub(crate) cut: u64,
+    /// For how long one of its listeners has been out of descriptors.
+    pub(crate) cannot_accept: Duration,
 }
 
 impl Figures {
@@ -75,13 +78,14 @@ impl Figures {
         self.connections == 0 && self.background == 0
     }
 
-    pub(crate) const fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             connections: self.connections + other.connections,
             busy: self.busy + other.busy,
             background: self.background + other.background,
             requests: self.requests + other.requests,
             cut: self.cut + other.cut,
+            cannot_accept: self.cannot_accept.max(other.cannot_accept),
         }
     }
 }

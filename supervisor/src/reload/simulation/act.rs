@@ -1,5 +1,7 @@
 //! What the world does with an order: usually what was wanted, some time later.
 
+use std::time::Duration;
+
 use baton_shared::control::ToWorker;
 use baton_shared::control::message::{Invalid, Plan, Policy};
 use baton_shared::words::GenerationId;
@@ -98,7 +100,11 @@ impl World {
             },
             ToWorker::Accept => self.says(worker, Said::Accepting),
             ToWorker::StopAccept => self.says(worker, Said::Stopped),
-            ToWorker::Ping { .. } => self.says(worker, Said::Pong),
+            ToWorker::Ping { .. } => {
+                let seconds = if self.is_wild && self.starved.contains(&worker) { 3 } else { 0 };
+                let cannot_accept = Duration::from_secs(seconds);
+                self.says(worker, Said::Pong { cannot_accept });
+            },
             ToWorker::Drain { .. } => {
                 let ms = match (self.is_wild, self.is_crowded) {
                     (true, false) => self.dice.roll(40_000),

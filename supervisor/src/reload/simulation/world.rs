@@ -47,6 +47,8 @@ pub(super) struct World {
     pub(super) events: BTreeMap<u64, Event>,
     pub(super) order: u64,
     pub(super) processes: BTreeMap<WorkerId, Process>,
+    /// They have no descriptors left to accept with.
+    pub(super) starved: BTreeSet<WorkerId>,
     pub(super) drafts: BTreeSet<TxnId>,
     pub(super) sets: BTreeSet<GenerationId>,
     pub(super) fingerprints: BTreeSet<GenerationId>,
@@ -79,6 +81,7 @@ impl World {
             events: BTreeMap::new(),
             order: 0,
             processes: BTreeMap::new(),
+            starved: BTreeSet::new(),
             drafts: BTreeSet::new(),
             sets: BTreeSet::new(),
             fingerprints: BTreeSet::new(),
@@ -229,9 +232,10 @@ impl World {
                 let alive: Vec<WorkerId> = alive.map(|(worker, _)| *worker).collect();
                 let at = usize::try_from(self.dice.roll(1 << 30)).unwrap();
                 if let Some(&victim) = alive.get(at % alive.len().max(1)) {
-                    match self.dice.roll(3) {
+                    match self.dice.roll(4) {
                         0 => self.dies(victim, End::Killed),
                         1 => self.dies(victim, End::Signal(11)),
+                        2 => drop(self.starved.insert(victim)),
                         _ => self.processes.entry(victim).or_default().is_stuck = true,
                     }
                 }
