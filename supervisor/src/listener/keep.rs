@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use baton_shared::os::socket;
-use baton_shared::words::ListenerId;
+use baton_shared::words::{ListenerId, Monotonic};
 
 use super::bind::Shards;
 use super::plan::{self, Trial};
@@ -27,6 +27,8 @@ pub struct Listener {
     pub inherited: bool,
     /// Added by a transaction that is not committed yet.
     pub added_by: Option<TxnId>,
+    /// Nobody wants it any more: clients that wait in its queue are still served, until then.
+    pub leaves_at: Option<Monotonic>,
 }
 
 /// All listeners of the supervisor.
@@ -66,7 +68,8 @@ impl Listeners {
         let Shards { address, sockets } = shards;
         let (id, added_by) = (ListenerId(self.next), Some(txn));
         self.next += 1;
-        self.held.push(Listener { id, wanted, address, sockets, inherited, added_by });
+        let leaves_at = None;
+        self.held.push(Listener { id, wanted, address, sockets, inherited, added_by, leaves_at });
     }
 
     /// Closes what `txn` added. What came from outside goes back to wait for another.
@@ -86,27 +89,41 @@ impl Listeners {
     }
 
     /// A configuration with these addresses is in force: gives what is new, and where nobody
-    /// listens any more.
-    pub fn commit(&mut self, wanted: &[SocketAddr]) -> (Vec<&Listener>, Vec<SocketAddr>) {
-        let needless = plan::to_close(wanted, &self.wanted());
-        let mut closed = Vec::new();
-        self.held.retain(|listener| {
-            let is_kept = !needless.contains(&listener.wanted);
-            if !is_kept {
-                refuse_from_now_on(listener);
-                closed.push(listener.address);
-            }
-            is_kept
-        });
+    /// listens any more. An address that is not wanted any more is accepted on until `leaves_at`:
+    /// who has connected there before may not be lost.
+    pub fn commit(
+        &mut self,
+        wanted: &[SocketAddr],
+        leaves_at: Monotonic,
+    ) -> (Vec<&Listener>, Vec<SocketAddr>) {
         // Nobody will ever accept there: better refused than waiting.
-        closed.extend(self.inherited.drain(..).map(|(address, _)| address));
+        let closed = self.inherited.drain(..).map(|(address, _)| address).collect();
+        let needless = plan::to_close(wanted, &self.wanted());
         let mut opened = Vec::new();
         for listener in &mut self.held {
+            let is_needless = needless.contains(&listener.wanted);
+            listener.leaves_at = is_needless.then(|| listener.leaves_at.unwrap_or(leaves_at));
             if listener.added_by.take().is_some() {
                 opened.push(&*listener);
             }
         }
         (opened, closed)
+    }
+
+    /// Whether some are on their way out.
+    #[must_use]
+    pub fn is_any_leaving(&self) -> bool {
+        self.held.iter().any(|listener| listener.leaves_at.is_some())
+    }
+
+    /// Closes those whose time has come: gives where nobody listens any more.
+    pub fn close_leaving(&mut self, now: Monotonic) -> Vec<SocketAddr> {
+        let is_due = |listener: &Listener| listener.leaves_at.is_some_and(|at| at <= now);
+        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(is_due);
+        self.held = held;
+        let due: Vec<Listener> = due;
+        due.iter().for_each(refuse_from_now_on);
+        due.iter().map(|listener| listener.address).collect()
     }
 
     /// Refuses new connections everywhere from now on.
@@ -117,9 +134,12 @@ impl Listeners {
         held.iter().map(|listener| listener.address).collect()
     }
 
-    /// The listeners of these addresses, in their order.
+    /// What a worker with these addresses accepts on: also on others that are in force or leave,
+    /// so that nobody waits there in vain; but not on what only another has asked for.
     pub fn of<'a>(&'a self, wanted: &'a [SocketAddr]) -> impl Iterator<Item = &'a Listener> {
-        self.held.iter().filter(|listener| wanted.contains(&listener.wanted))
+        let is_for_it =
+            |listener: &&Listener| listener.added_by.is_none() || wanted.contains(&listener.wanted);
+        self.held.iter().filter(is_for_it)
     }
 
     /// For people.
@@ -129,7 +149,8 @@ impl Listeners {
             address: listener.address.to_string(),
             shards: listener.sockets.len(),
         };
-        self.held.iter().map(status).collect()
+        let stays = |listener: &&Listener| listener.leaves_at.is_none();
+        self.held.iter().filter(stays).map(status).collect()
     }
 
     fn wanted(&self) -> Vec<SocketAddr> {
@@ -175,19 +196,40 @@ mod tests {
             .unwrap()
     }
 
+    const NOW: Monotonic = Monotonic::from_nanos(1);
+    const LATER: Monotonic = Monotonic::from_nanos(9);
+
     #[test]
-    fn a_removed_address_refuses_though_a_worker_still_holds_its_sockets() {
+    fn a_removed_address_leaves_and_refuses_then_though_a_worker_still_holds_its_sockets() {
         let mut listeners = Listeners::new(Vec::new());
         let shards = bound("127.0.0.1:0");
         let address = shards.address;
         let worker: Vec<OwnedFd> =
             shards.sockets.iter().map(|shard| shard.try_clone().unwrap()).collect();
         listeners.hold(TXN, address, shards, false);
-        assert_eq!(listeners.commit(&[address]).0.len(), 1);
+        assert_eq!(listeners.commit(&[address], LATER).0.len(), 1);
         drop(TcpStream::connect(address).unwrap());
-        assert_eq!(listeners.commit(&[]).1, [address]);
+        assert_eq!(listeners.commit(&[], LATER).1, []);
+        assert!(listeners.close_leaving(NOW).is_empty() && listeners.is_any_leaving());
+        drop(TcpStream::connect(address).unwrap());
+        assert_eq!(listeners.of(&[]).count(), 1, "the next worker accepts there too");
+        assert_eq!(listeners.close_leaving(LATER), [address]);
         assert!(TcpStream::connect(address).is_err());
         drop(worker);
+    }
+
+    #[test]
+    fn an_address_that_is_wanted_again_before_it_has_left_stays() {
+        let mut listeners = Listeners::new(Vec::new());
+        let shards = bound("127.0.0.1:0");
+        let address = shards.address;
+        listeners.hold(TXN, address, shards, false);
+        drop(listeners.commit(&[address], LATER));
+        drop(listeners.commit(&[], LATER));
+        assert!(listeners.prepare(TxnId(2), &[address]).is_empty());
+        assert!(listeners.commit(&[address], LATER).0.is_empty(), "it is not new");
+        assert!(listeners.close_leaving(LATER).is_empty());
+        drop(TcpStream::connect(address).unwrap());
     }
 
     #[test]
@@ -196,8 +238,9 @@ mod tests {
         let (old, new) = (bound("127.0.0.1:0"), bound("127.0.0.1:0"));
         let (kept, added) = (old.address, new.address);
         listeners.hold(TXN, kept, old, false);
-        drop(listeners.commit(&[kept]));
+        drop(listeners.commit(&[kept], LATER));
         listeners.hold(TxnId(2), added, new, false);
+        assert_eq!(listeners.of(&[kept]).count(), 1, "who does not want it does not get it");
         listeners.undo(TxnId(2));
         assert!(TcpStream::connect(added).is_err());
         drop(TcpStream::connect(kept).unwrap());
@@ -216,7 +259,7 @@ mod tests {
                 listeners.undo(txn);
             }
         }
-        let (opened, closed) = listeners.commit(&[address]);
+        let (opened, closed) = listeners.commit(&[address], LATER);
         assert!(opened[0].inherited && closed.is_empty());
     }
 }

@@ -26,6 +26,8 @@ pub const SWITCH: Duration = Duration::from_secs(2);
 pub const HANDOVER: Duration = Duration::from_secs(5);
 /// From `Quit` to SIGKILL, and from a broken channel to SIGKILL.
 pub const QUIT: Duration = Duration::from_secs(1);
+/// How long an address that a reload removed is still accepted on, for those who have connected.
+pub const LEAVE: Duration = Duration::from_secs(3);
 /// What a worker may take beyond the deadline of its drain before it is killed.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// How long the end waits for killed processes.

@@ -40,6 +40,8 @@ pub enum Heard {
     Read(WorkerId, String, Box<Source>),
     /// Addresses were bound.
     Bound(TxnId, Result<Vec<(std::net::SocketAddr, Shards)>, String>),
+    /// An address that nobody wants any more may be closed.
+    LeaveTime,
     /// The last-known-good copy was written, or not.
     Saved(Result<(), String>),
 }
@@ -144,6 +146,10 @@ impl<T: FnMut(Notice)> Drive<T> {
                 None
             },
             Heard::Bound(txn, outcome) => self.was_bound(txn, outcome),
+            Heard::LeaveTime => {
+                self.close_leaving();
+                None
+            },
             Heard::Saved(outcome) => {
                 let warning = self.keeper.saved(outcome, &self.heard);
                 warning.into_iter().for_each(|text| (self.tell)(Notice::Warning(text)));

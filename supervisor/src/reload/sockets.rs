@@ -7,10 +7,10 @@ use std::sync::Arc;
 use baton_shared::control::ToWorker;
 use baton_shared::control::message::Shard;
 use baton_shared::os::scm::FDS_MAX;
-use baton_shared::words::GenerationId;
+use baton_shared::words::{GenerationId, Monotonic};
 use tokio::time::Instant;
 
-use super::deadline::BIND_RETRY;
+use super::deadline::{BIND_RETRY, LEAVE};
 use super::drive::{Drive, Heard};
 use super::event::{Event, TxnId, WorkerId};
 use super::notice::Notice;
@@ -60,7 +60,7 @@ impl<T: FnMut(Notice)> Drive<T> {
         wanted: &[SocketAddr],
     ) {
         self.binding = None;
-        let (opened, closed) = self.listeners.commit(wanted);
+        let (opened, closed) = self.listeners.commit(wanted, Monotonic::now().after(LEAVE));
         for listener in opened {
             (self.tell)(Notice::ListenerOpened {
                 address: listener.address,
@@ -71,11 +71,32 @@ impl<T: FnMut(Notice)> Drive<T> {
         for address in closed {
             (self.tell)(Notice::ListenerClosed { address });
         }
+        if self.listeners.is_any_leaving() {
+            self.close_later();
+        }
         if let Some(set) = self.sets.get(&generation) {
             self.keeper.save(&self.config, set, &self.heard);
         }
         self.candidate = Some(generation);
         self.tell_sources(state);
+    }
+
+    fn close_later(&self) {
+        let heard = self.heard.clone();
+        drop(tokio::spawn(async move {
+            tokio::time::sleep(LEAVE).await;
+            drop(heard.send(Heard::LeaveTime).await);
+        }));
+    }
+
+    /// Addresses that nobody wants any more; not while a transaction that is under way may.
+    pub(super) fn close_leaving(&mut self) {
+        if self.binding.is_some() {
+            return self.close_later();
+        }
+        for address in self.listeners.close_leaving(Monotonic::now()) {
+            (self.tell)(Notice::ListenerClosed { address });
+        }
     }
 
     pub(super) fn listen(&self, txn: u64, worker: WorkerId, wanted: &[SocketAddr]) {

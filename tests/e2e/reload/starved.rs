@@ -6,7 +6,7 @@ use std::time::Duration;
 use baton_tests::backend::Backend;
 use baton_tests::client::Client;
 use baton_tests::http::State;
-use baton_tests::{Baton, pause, process, until};
+use baton_tests::{Baton, pause, port, process, until};
 use serde_json::json;
 
 use crate::fixture::{echo_target, generation, generation_of, merge};
@@ -71,6 +71,22 @@ fn without_descriptors_a_proven_worker_keeps_its_connections_does_not_spin_and_r
     }
     until("it says that it is over", Duration::from_secs(5), || {
         baton.log().contains("are accepted again")
+    });
+}
+
+/// They have connected before the reload: an address that goes takes nobody with it.
+#[test]
+fn clients_that_wait_at_an_address_that_a_reload_removes_are_served() {
+    let Starved { baton, backend, mut kept, mut waiting, served: _served } = starve();
+    let mut config = generation(&backend.host(), 2);
+    merge(&mut config, &json!({ "port": port::free() }));
+    baton.reload_with(&config);
+    assert_eq!(generation_of(&kept.get("/x").text()), 2);
+    for client in &mut waiting {
+        assert_eq!(generation_of(&client.answer().text()), 2);
+    }
+    until("the address is closed", Duration::from_secs(10), || {
+        Client::try_connect(baton.address()).is_err()
     });
 }
 
