@@ -76,6 +76,8 @@ pub(crate) async fn run(
                         arrivals.have_room().await;
                         Handover::Ack { number }
                     },
+                    // Long prefixes need descriptors of their own for a moment.
+                    Err(error) if is_short(&error) => Handover::Refused,
                     Err(_malformed) => return,
                 }
             },
@@ -99,6 +101,10 @@ fn is_cut(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::EMSGSIZE as i32)
 }
 
+fn is_short(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EMFILE as i32)
+}
+
 fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
     let malformed = || io::Error::from(io::ErrorKind::InvalidData);
     let (frame, body) = frame::decode(datagram).map_err(io::Error::other)?;
@@ -119,17 +125,95 @@ fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
         connections.push(Moving { record, socket, backend, stays: false, hurries: false });
     }
     for prefix in connections.iter_mut().flat_map(|moving| moving.record.prefixes()) {
-        if let Prefix::Memfd(_) = prefix {
+        if let &mut Prefix::Memfd(bytes) = prefix {
             let unread = fds.next().ok_or_else(malformed)?;
-            *prefix = Prefix::Inline(memfd::read(unread, PREFIX_BYTES_MAX)?);
+            let unread = memfd::read(unread, PREFIX_BYTES_MAX)?;
+            if u32::try_from(unread.len()) != Ok(bytes) {
+                return Err(malformed());
+            }
+            *prefix = Prefix::Inline(unread);
         }
+    }
+    if fds.next().is_some() {
+        return Err(malformed());
     }
     Ok((number, connections))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd as _;
+
+    use baton_shared::control::record::Record;
+    use baton_shared::os::scm;
+    use baton_shared::words::{ListenerId, Monotonic};
+
     use super::*;
+
+    fn batch(prefixes: &[Prefix]) -> Vec<u8> {
+        let address = "127.0.0.1:1".parse().unwrap();
+        let record = |prefix: &Prefix| Record {
+            listener: ListenerId(1),
+            accepted: Monotonic::from_nanos(1),
+            socket_peer: address,
+            asserted_peer: address.ip(),
+            local: address,
+            requests: 0,
+            deadline: None,
+            prefix: prefix.clone(),
+            tunnel: None,
+        };
+        let records = prefixes.iter().map(record).collect();
+        let frame = Frame { kind: Kind::Handover, txn: 0 };
+        frame::encode(frame, &Handover::Batch { number: 7, records }.encode()).unwrap()
+    }
+
+    fn socket() -> OwnedFd {
+        scm::pair().unwrap().0
+    }
+
+    fn unread(bytes: &[u8]) -> OwnedFd {
+        memfd::sealed("unread", bytes).unwrap()
+    }
+
+    #[test]
+    fn a_batch_is_taken_whole_or_not_at_all() {
+        let datagram = batch(&[Prefix::Inline(b"GET".to_vec()), Prefix::Memfd(4)]);
+        let (number, connections) =
+            open(&datagram, vec![socket(), socket(), unread(b"POST")]).unwrap();
+        let prefixes = connections.iter().map(|moving| moving.record.prefix.clone());
+        let expected = [b"GET".to_vec(), b"POST".to_vec()].map(Prefix::Inline);
+        assert_eq!((number, prefixes.collect::<Vec<_>>()), (7, expected.to_vec()));
+        for wrong in [
+            vec![],
+            vec![socket()],
+            vec![socket(), socket()],
+            vec![socket(), socket(), unread(b"POST"), socket()],
+            vec![socket(), socket(), unread(b"POS")],
+            vec![socket(), socket(), socket()],
+            vec![unread(b"POST"), socket(), socket()],
+        ] {
+            let count = wrong.len();
+            assert!(open(&datagram, wrong).is_err(), "{count} descriptors");
+        }
+    }
+
+    #[test]
+    fn any_cut_or_flipped_datagram_is_an_error_or_a_batch_and_never_a_panic() {
+        let datagram = batch(&[Prefix::Inline(b"GET".to_vec()), Prefix::Memfd(4)]);
+        let (socket, unread) = (socket(), unread(b"POST"));
+        let copies = || {
+            [&socket, &socket, &unread].map(|fd| fd.as_fd().try_clone_to_owned().unwrap()).into()
+        };
+        for end in 0..datagram.len() {
+            assert!(open(&datagram[..end], copies()).is_err(), "cut at {end}");
+        }
+        for bit in 0..datagram.len() * 8 {
+            let mut flipped = datagram.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            drop(open(&flipped, copies()));
+        }
+    }
 
     #[tokio::test]
     async fn a_batch_is_acknowledged_only_when_the_threads_keep_up() {
