@@ -7,19 +7,7 @@ use std::process::Stdio;
 use tokio::process::{Child, Command};
 
 use crate::supervise::WorkerProgram;
-
-/// What service managers tell one process and no other.
-const NOT_FOR_WORKERS: [&str; 9] = [
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-    "LISTEN_PID",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
-    "LISTEN_PIDFDID",
-    "FDSTORE",
-    "MAINPID",
-];
+use crate::systemd::NOT_FOR_WORKERS;
 
 /// Starts a worker that speaks through `control`. It outlives the handle, and us.
 ///

@@ -390,7 +390,7 @@ mod tests {
             let mut buffer = BytesMut::from(text);
             let length = buffer.len();
             let found = if text.starts_with('\r') {
-                super::super::leading_line_break(&buffer).map_or(Ok(()), Err)
+                super::super::wait::leading_line_break(&buffer).map_or(Ok(()), Err)
             } else {
                 take(&mut buffer, length, BOUNDS).map(|_head| ())
             };

@@ -3,6 +3,9 @@
 //! Runs beside the control loop, not on a serving thread. Whoever cannot be given away stays here,
 //! unread, until there is another target, or goes back to the threads when the reload is undone.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashSet, VecDeque};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
