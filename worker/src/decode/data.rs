@@ -9,8 +9,6 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 
-use super::json::{Child, Inside, pieces};
-
 /// What a backend answered, or what became of several answers: an object, or `null`.
 #[derive(Clone, Debug)]
 pub struct Data {
@@ -218,43 +216,9 @@ fn drop_repeated(entries: &mut Vec<Entry>, mark: usize, equal: impl Fn(&Entry, &
     }
 }
 
-/// Whether the inside of a JSON string says `text`.
-fn is_text(inside: &[u8], text: &[u8]) -> bool {
-    if memchr::memchr(b'\\', inside).is_none() {
-        return inside == text;
-    }
-    let mut said = Vec::with_capacity(inside.len());
-    pieces(inside, |piece| said.extend_from_slice(piece.as_bytes()));
-    said == text
-}
-
 impl Document {
     pub(crate) fn key(&self, key: Key) -> &[u8] {
         key.of(&self.input, &self.made_keys)
-    }
-
-    pub(crate) fn is_object(&self, value: Value) -> bool {
-        match value {
-            Value::Object(_) => true,
-            Value::Verbatim(span) => span.of(&self.input).first() == Some(&b'{'),
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) | Value::Array(_) => false,
-        }
-    }
-
-    /// The member `name` of an object.
-    fn child(&self, object: Value, name: &[u8]) -> Option<Value> {
-        match object {
-            Value::Object(span) => {
-                let mut members = span.of(&self.entries).iter();
-                members.find(|entry| self.key(entry.key()) == name).map(|entry| entry.value)
-            },
-            Value::Verbatim(span) => {
-                let mut members = Inside::new(&self.input, span);
-                let is_it = |child: &Child| is_text(child.key.of(&self.input), name);
-                members.find(is_it).map(|child| Value::Verbatim(child.value))
-            },
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) | Value::Array(_) => None,
-        }
     }
 
     /// Sorts the children of an object and drops duplicates.
@@ -382,32 +346,6 @@ impl Data {
     pub(crate) fn find(&self, name: &[u8]) -> Option<(&Document, Value)> {
         let field = self.root.as_ref()?.iter().find(|field| self.key(field) == name)?;
         Some((self.document(field)?, field.entry.value))
-    }
-
-    /// The field at the end of a path through objects, as KrakenD looks it up: where the path cannot be
-    /// followed, its last key is looked for in the object that was reached.
-    pub(crate) fn find_at(&self, path: &[Box<[u8]>]) -> Option<(&Document, Value)> {
-        let (last, before) = path.split_last()?;
-        let mut reached: Option<(&Document, Value)> = None;
-        for key in before {
-            match self.find_in(reached, key) {
-                Some((document, value)) if document.is_object(value) => {
-                    reached = Some((document, value));
-                },
-                Some(_) | None => break,
-            }
-        }
-        self.find_in(reached, last)
-    }
-
-    /// A member of an object somewhere in this, or of the top.
-    fn find_in<'a>(
-        &'a self,
-        object: Option<(&'a Document, Value)>,
-        name: &[u8],
-    ) -> Option<(&'a Document, Value)> {
-        let Some((document, object)) = object else { return self.find(name) };
-        document.child(object, name).map(|value| (document, value))
     }
 
     /// About how many bytes this is when written.

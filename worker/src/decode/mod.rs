@@ -6,6 +6,7 @@
 mod canonical;
 mod data;
 mod error;
+mod find;
 mod flatmap;
 mod json;
 mod prune;

@@ -154,7 +154,7 @@ pub(super) fn timeout(endpoint: &EndpointConfig) -> Duration {
     endpoint.timeout.positive().unwrap_or(Duration::ZERO)
 }
 
-/// `cache_ttl` in whole seconds; zero is none, though a fraction of a second is `max-age=0`.
-pub(super) fn cache_seconds(endpoint: &EndpointConfig) -> Option<u64> {
-    endpoint.cache_ttl.positive().map(|ttl| ttl.as_secs())
+/// `cache_ttl` in whole seconds, as Go cuts it; zero is none, though a fraction of a second is `max-age=0`.
+pub(super) fn cache_seconds(endpoint: &EndpointConfig) -> Option<i64> {
+    (endpoint.cache_ttl.0 != 0).then_some(endpoint.cache_ttl.0 / 1_000_000_000)
 }

@@ -40,7 +40,7 @@ impl LinesTable {
         &mut self,
         completed: Completed,
         content_type: Option<&str>,
-        cache_seconds: Option<u64>,
+        cache_seconds: Option<i64>,
     ) -> LinesId {
         let mut text = String::new();
         if let Some(seconds) = cache_seconds {

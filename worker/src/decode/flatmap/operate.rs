@@ -5,6 +5,13 @@
 use super::tree::{Edge, Edges, Label, Leaf, Node, ROOT, Tree};
 use super::{Broken, Key};
 
+/// Whether somebody wants the labels on the way to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Labels {
+    Kept,
+    Dropped,
+}
+
 /// A node that a path leads to, and the labels on the way to it.
 struct Reached<'a> {
     node: usize,
@@ -49,7 +56,8 @@ impl<'a> Tree<'a> {
             let is_relabel = to.is_empty() && self.edges(ROOT).is_empty();
             return if is_relabel { Ok(()) } else { Err(Broken) };
         };
-        let reached = self.reach(before);
+        let is_needed = from.len() > to.len() && to.iter().any(Key::is_wildcard);
+        let reached = self.reach(before, if is_needed { Labels::Kept } else { Labels::Dropped });
         match to.split_last() {
             None => {
                 let is_any = reached.iter().any(|at| self.child(at.node, last).is_some());
@@ -100,14 +108,19 @@ impl<'a> Tree<'a> {
     }
 
     /// Every node that `path` leads to.
-    fn reach(&mut self, path: &[Key]) -> Vec<Reached<'a>> {
+    fn reach(&mut self, path: &[Key], kept: Labels) -> Vec<Reached<'a>> {
         let mut reached = vec![Reached { node: ROOT, labels: Vec::new() }];
         for key in path {
             let mut next = Vec::new();
             for at in &reached {
                 let edges = self.edges(at.node).iter();
                 let mut go = |edge: &Edge<'a>| {
-                    let labels = at.labels.iter().cloned().chain([edge.label.clone()]).collect();
+                    let labels = match kept {
+                        Labels::Dropped => Vec::new(),
+                        Labels::Kept => {
+                            at.labels.iter().cloned().chain([edge.label.clone()]).collect()
+                        },
+                    };
                     next.push(Reached { node: edge.node, labels });
                 };
                 if key.is_wildcard() {
@@ -150,12 +163,14 @@ impl<'a> Tree<'a> {
     /// Under the deepest node of `above` that exists; `*` there is the label that the source has.
     fn promote(&mut self, taken: &Taken<'a>, above: &[Key], name: &'a Key) {
         let mut parent = ROOT;
-        for (key, own) in above.iter().zip(&taken.from.labels) {
-            let is_it = |edge: &&Edge<'_>| match key.is_wildcard() {
-                true => edge.label.is_same(own),
-                false => edge.label.is(key),
+        for (depth, key) in above.iter().enumerate() {
+            let edges = self.edges(parent);
+            let child = if key.is_wildcard() {
+                taken.from.labels.get(depth).and_then(|own| labelled(edges, own))
+            } else {
+                labelled(edges, &Label::from(key))
             };
-            match self.edges(parent).iter().find(is_it).map(|edge| edge.node) {
+            match child {
                 Some(child) => parent = child,
                 None => break,
             }
@@ -292,6 +307,17 @@ impl<'a> Tree<'a> {
             }
         }
     }
+}
+
+/// The child of this label. Most items of lists stand at their own place.
+fn labelled(edges: &[Edge<'_>], label: &Label<'_>) -> Option<usize> {
+    if let Label::Index(index) = label
+        && let Some(edge) = edges.get(*index as usize)
+        && edge.label.is_same(label)
+    {
+        return Some(edge.node);
+    }
+    edges.iter().find(|edge| edge.label.is_same(label)).map(|edge| edge.node)
 }
 
 /// The edges that are written: all of a list, of an object the last of each name.

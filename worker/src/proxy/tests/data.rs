@@ -102,6 +102,12 @@ fn complete_data_is_cached_for_whole_seconds() {
         let lines = format!("Cache-Control: public, max-age=1\r\n{COMPLETE}");
         check(cached, &answer("200 OK", JSON, "{\"a\":1}"), (200, &lines, "", "{\"a\":1}")).await;
         check(cached, &answer("200 OK", JSON, "{}"), (200, PARTIAL, "", "{}")).await;
+        // KrakenD looks whether it is zero.
+        let negative = |config: &mut ServiceConfig| {
+            config.endpoints[0].cache_ttl = GoDuration(-1_500_000_000);
+        };
+        let lines = format!("Cache-Control: public, max-age=-1\r\n{COMPLETE}");
+        check(negative, &answer("200 OK", JSON, "{\"a\":1}"), (200, &lines, "", "{\"a\":1}")).await;
     });
 }
 

@@ -3,6 +3,7 @@
 mod data;
 mod exchange;
 mod redirects;
+mod reshaped;
 mod several;
 mod shadow;
 mod static_data;

@@ -15,17 +15,17 @@ use crate::harness::{
 use crate::message::{RequestBody, Response};
 use crate::plan::ThreadState;
 
-fn json(body: &str) -> String {
+pub(super) fn json(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
 
-const BAD: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
+pub(super) const BAD: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
 
 /// `/a`, answered by `/b0`, `/b1` … of these hosts; errors are told.
-fn config(hosts: &[SocketAddr]) -> ServiceConfig {
+pub(super) fn config(hosts: &[SocketAddr]) -> ServiceConfig {
     let mut endpoint = endpoint("json", hosts);
     let one = endpoint.backend.remove(0);
     for (index, host) in hosts.iter().enumerate() {
@@ -51,22 +51,26 @@ async fn both(one: &Backend, other: &Backend) -> (Conversation, Conversation) {
     (one, other)
 }
 
-async fn text(response: Response) -> String {
+pub(super) async fn text(response: Response) -> String {
     String::from_utf8(read(response).await.unwrap().to_vec()).unwrap()
 }
 
-fn is_complete(response: &Response) -> bool {
+pub(super) fn is_complete(response: &Response) -> bool {
     String::from_utf8_lossy(&response.lines).contains("X-Krakend-Completed: true")
 }
 
-async fn two() -> (Backend, Backend, ServiceConfig) {
+pub(super) async fn two() -> (Backend, Backend, ServiceConfig) {
     let (one, other) = (Backend::start().await, Backend::start().await);
     let config = config(&[one.address, other.address]);
     (one, other, config)
 }
 
 /// Asks, and has both backends answer at once, the second first.
-async fn asked(config: &ServiceConfig, backends: (&Backend, &Backend), say: [&str; 2]) -> Response {
+pub(super) async fn asked(
+    config: &ServiceConfig,
+    backends: (&Backend, &Backend),
+    say: [&str; 2],
+) -> Response {
     let thread = serving(config);
     let (response, _open) = join!(ask(&thread, get()), async {
         let (mut one, mut other) = both(backends.0, backends.1).await;
