@@ -4,8 +4,9 @@
 
 use baton_tests::golden::{NOT_BUILT, command, differences, needs};
 
-const SUBJECTS: [&str; 28] = [
+const SUBJECTS: [&str; 30] = [
     "breaker",
+    "cache",
     "coll",
     "concurrent",
     "conf",
@@ -13,6 +14,7 @@ const SUBJECTS: [&str; 28] = [
     "env",
     "flatmap",
     "fwd",
+    "graphql",
     "gzip",
     "host",
     "json",
@@ -69,6 +71,7 @@ macro_rules! subjects {
 
 subjects! {
     breakers_open_and_close_as_in_krakend: "breaker",
+    answers_are_cached_as_in_krakend: "cache",
     collections_answer_as_krakend: "coll",
     concurrent_calls_end_as_in_krakend: "concurrent",
     configurations_are_read_as_krakend_reads_them: "conf",
@@ -76,6 +79,7 @@ subjects! {
     the_environment_overrides_as_in_krakend: "env",
     fields_are_moved_as_in_krakend: "flatmap",
     requests_are_forwarded_as_krakend_forwards_them: "fwd",
+    operations_of_graphql_are_sent_as_by_krakend: "graphql",
     gzip_is_handled_as_in_krakend: "gzip",
     host_lists_are_read_as_in_krakend: "host",
     json_is_written_as_krakend_writes_it: "json",

@@ -1,8 +1,9 @@
 //! What users see: end-to-end tests on real processes and real servers.
 //!
 //! One binary, since each links for seconds. [`krakend`] compares with the real KrakenD · [`edge`] is what
-//! may come in and go out · [`reload`] is what a reload must not do · [`commands`] is what a person types · [`websocket`] is what tunnels · [`files`] is
-//! what the disk answers · [`enterprise`] is what KrakenD has in its other edition.
+//! may come in and go out · [`backend`] is what backends are asked · [`reload`] is what a reload must not do ·
+//! [`commands`] is what a person types · [`websocket`] is what tunnels · [`files`] is what the disk answers ·
+//! [`enterprise`] is what KrakenD has in its other edition.
 
 #![cfg(test)]
 
@@ -10,6 +11,7 @@ mod fixture;
 
 mod krakend;
 mod edge;
+mod backend;
 mod reload;
 mod commands;
 mod websocket;

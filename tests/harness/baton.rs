@@ -217,7 +217,8 @@ impl Starter {
 fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["KRAKEND_", "FC_", "BATON_"].iter().any(|prefix| text.starts_with(prefix)) {
+        let is_ours = ["KRAKEND_", "FC_", "BATON_"].iter().any(|prefix| text.starts_with(prefix));
+        if is_ours || text.to_ascii_uppercase().ends_with("_PROXY") {
             command.env_remove(&name);
         }
     }

@@ -2,7 +2,7 @@
 //! behave, and ledgers that know what must have happened.
 //!
 //! The map: [`baton`] starts and watches a gateway · [`client`] speaks raw HTTP/1.1 · [`backend`] answers
-//! it · [`torture`] loads a gateway while it reloads and settles the accounts · [`golden`] plays what the
+//! it · [`name_server`] is a real one · [`torture`] loads a gateway while it reloads and settles the accounts · [`golden`] plays what the
 //! real KrakenD answered · [`ws`] speaks WebSocket · [`http`], [`mod@until`], [`port`], [`process`], [`net`] are what they stand on.
 //! Nothing here knows Baton from the inside: the executable is found, not linked.
 
@@ -17,6 +17,7 @@ pub mod golden;
 pub mod torture;
 pub mod client;
 pub mod backend;
+pub mod name_server;
 pub mod http;
 pub mod net;
 pub mod process;

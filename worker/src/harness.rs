@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use crate::backend::via::Proxies;
 use crate::connection::EdgeLimits;
 use crate::connection::http1::UploadBody;
 use crate::connection::http1::framing::Framing;
@@ -130,7 +131,8 @@ pub(crate) fn set(config: &mut ExtraConfig, namespace: &str, key: &str, value: V
 
 /// One serving thread for a configuration.
 pub(crate) fn serving(config: &ServiceConfig) -> Rc<ThreadState> {
-    let options = CompileOptions { options: Options::default(), threads: 1 };
+    let options =
+        CompileOptions { options: Options::default(), threads: 1, proxies: Proxies::default() };
     ThreadState::new(Arc::new(compile(config, &options).unwrap()))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Absent values are `None`: their defaults stand with what they bound.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct BatonService {
     pub threads: Option<NonZeroUsize>,
     /// `krakend_version`: the version that is told to clients and backends.
     pub krakend_version: Option<String>,
+    /// `name_servers`: whom `sd: dns` asks, in place of those in `/etc/resolv.conf`.
+    pub name_servers: Vec<SocketAddr>,
     /// `limits`.
     pub limits: EdgeLimits,
 }

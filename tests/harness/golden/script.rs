@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::case::{Reply, Script, Seen, Text, When, bytes_of};
 use crate::backend::{Backend, Step};
@@ -93,7 +93,7 @@ fn message(request: &Message, reply: &Reply) -> Vec<u8> {
         reply.headers.iter().any(|line| line.to_ascii_lowercase().starts_with("content-length:"));
     let mut head = format!("HTTP/1.1 {} X\r\n", reply.status);
     for line in &reply.headers {
-        head.push_str(line);
+        head.push_str(&line.replace("@NOW@", &http_date(SystemTime::now())));
         head.push_str("\r\n");
     }
     if reply.chunked {
@@ -109,6 +109,36 @@ fn message(request: &Message, reply: &Reply) -> Vec<u8> {
     }
     bytes.extend(if reply.chunked { in_two_chunks(&body) } else { body });
     bytes
+}
+
+/// As a server writes it: `Tue, 24 Nov 2026 19:35:01 GMT`.
+fn http_date(at: SystemTime) -> String {
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let (mut year, mut day) = (1970, days);
+    while day >= if is_leap(year) { 366 } else { 365 } {
+        day -= if is_leap(year) { 366 } else { 365 };
+        year += 1;
+    }
+    let lengths = [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    for length in lengths {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    let weekday = WEEKDAYS.get(usize::try_from(days % 7).unwrap()).unwrap();
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    let (day, month) = (day + 1, MONTHS.get(month).unwrap());
+    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 fn in_two_chunks(body: &[u8]) -> Vec<u8> {
@@ -190,6 +220,10 @@ mod tests {
 
     #[test]
     fn bytes_and_texts_are_written_as_the_recorder_wrote_them() {
+        let at = |seconds| http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(at(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
+        assert_eq!(at(1_795_548_901), "Tue, 24 Nov 2026 19:35:01 GMT");
         assert_eq!(base64(b""), "");
         assert_eq!(base64(b"a"), "YQ==");
         assert_eq!(base64(b"ab"), "YWI=");

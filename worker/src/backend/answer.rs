@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderName, PRAGMA, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
@@ -18,6 +19,7 @@ use hyper::body::Incoming;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use super::cache::Keep;
 use super::failure::CallError;
 use super::gunzip::Gunzip;
 use super::link::{BodyLost, Bound, Link};
@@ -54,8 +56,9 @@ pub(crate) enum CalledHost {
 
 impl Called {
     pub(crate) fn new(host: &Host, uri: Uri) -> Self {
+        let place = host.id.filter(|id| !id.is_found());
         let host =
-            host.id.map_or_else(|| CalledHost::Other(Box::new(host.clone())), CalledHost::Plan);
+            place.map_or_else(|| CalledHost::Other(Box::new(host.clone())), CalledHost::Plan);
         Self { host, uri }
     }
 
@@ -81,6 +84,8 @@ pub struct AnswerBody {
     behind: Option<Ahead>,
     source: Option<Source>,
     gunzip: Option<Box<Gunzip>>,
+    /// Who wants a copy of it once it is complete.
+    keep: Option<Box<Keep>>,
     bound: Bound,
 }
 
@@ -153,9 +158,9 @@ impl Answer {
         let mut headers = head.headers;
         check_framing(&headers)?;
         strip_hop_by_hop(&mut headers);
+        read_pragma(&mut headers);
         let source = Some(Source { body, link, home });
-        let bound = Bound::Deadline;
-        let body = AnswerBody { held: None, behind: None, source, gunzip: None, bound };
+        let body = AnswerBody { source, ..AnswerBody::held(Bytes::new()) };
         Ok(Self { status: head.status, headers, body, called })
     }
 }
@@ -169,6 +174,15 @@ fn check_framing(headers: &HeaderMap) -> Result<(), CallError> {
         return Err(CallError::Ambiguous);
     }
     Ok(())
+}
+
+/// Go reads the old word as the new one (RFC 9111 §5.4).
+fn read_pragma(headers: &mut HeaderMap) {
+    if headers.get(PRAGMA).is_some_and(|pragma| pragma == "no-cache")
+        && !headers.contains_key(CACHE_CONTROL)
+    {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -221,9 +235,20 @@ fn named(headers: &HeaderMap) -> Vec<HeaderName> {
 
 impl AnswerBody {
     /// A body that is here as a whole.
-    pub(crate) const fn held(bytes: Bytes) -> Self {
-        let held = Some(Ahead::Data(bytes));
-        Self { held, behind: None, source: None, gunzip: None, bound: Bound::Deadline }
+    pub(crate) fn held(bytes: Bytes) -> Self {
+        let held = Some(bytes).filter(|bytes| !bytes.is_empty()).map(Ahead::Data);
+        let (behind, source, gunzip, keep) = (None, None, None, None);
+        Self { held, behind, source, gunzip, keep, bound: Bound::Deadline }
+    }
+
+    /// A copy is kept of what is not read yet, if it is read to its end.
+    pub(crate) fn keep(&mut self, keep: Keep) {
+        self.keep = Some(Box::new(keep));
+    }
+
+    /// Nobody will read it to its end.
+    pub(crate) fn keep_no_more(&mut self) {
+        self.keep = None;
     }
 
     /// From here on the body is decoded; its length is no longer known.
@@ -248,6 +273,7 @@ impl AnswerBody {
                 source.link.is_idle(context);
             }
             self.end();
+            self.store_kept();
             return Some(Bytes::new());
         }
         self.look(context);
@@ -294,6 +320,34 @@ impl AnswerBody {
     }
 
     fn poll_decoded(&mut self, context: &mut Context<'_>) -> Poll<Option<Piece>> {
+        let piece = self.poll_gunzipped(context);
+        if let Some(keep) = &mut self.keep {
+            let goes_on = match &piece {
+                Poll::Ready(Some(Ok(frame))) => frame.data_ref().is_none_or(|data| keep.add(data)),
+                Poll::Ready(Some(Err(_))) => false,
+                Poll::Ready(None) | Poll::Pending => true,
+            };
+            if !goes_on {
+                self.keep = None;
+            } else if self.is_read() {
+                self.store_kept();
+            }
+        }
+        piece
+    }
+
+    /// Whether nothing follows what was read.
+    fn is_read(&self) -> bool {
+        self.source.is_none() && self.gunzip.as_ref().is_none_or(|gunzip| gunzip.is_done())
+    }
+
+    fn store_kept(&mut self) {
+        if let Some(keep) = self.keep.take() {
+            keep.store();
+        }
+    }
+
+    fn poll_gunzipped(&mut self, context: &mut Context<'_>) -> Poll<Option<Piece>> {
         let Some(mut gunzip) = self.gunzip.take() else { return self.poll_source(context) };
         let decoded = gunzip.poll_frame(|| self.poll_source(context));
         self.gunzip = Some(gunzip);

@@ -2,25 +2,33 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, LOCATION, REFERER};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, REFERER};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::answer::Answer;
+use super::answer::{Answer, Called};
+use super::cache::{self, Cache, Entry, Fields, Found, Question, Validators};
+use super::exchange::{Outbound, Whom};
 use super::failure::{CallError, Failure};
 use super::limits;
-use super::query::{QueryFilter, QueryState};
+use super::query::{Pair, QueryFilter, QueryState};
 use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, Line, Own};
+use super::via::Proxy;
 use crate::guards::client_ip::ClientAddress;
 use crate::message::{Head, RequestBody};
 use crate::plan::template::{TemplateError, Values};
-use crate::plan::{BackendPlan, Host, HostTarget, OnRedirect, Scheme, ThreadState};
+use crate::plan::{BackendPlan, Host, HostTarget, Hosts, OnError, OnRedirect, Scheme, ThreadState};
 use crate::route::Params;
+
+/// What an operation of GraphQL says of itself.
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The client's side of a call.
 #[derive(Debug)]
@@ -72,7 +80,16 @@ pub(crate) async fn call(
     if let Some(folder) = &backend.files {
         return Box::pin(super::files::answer(backend, folder, caller)).await;
     }
-    let (host, uri) = choose(thread, backend, caller)?;
+    let (body, own) = match &backend.graphql {
+        None => (body, Vec::new()),
+        // In a box: the way of all other requests stays small.
+        Some(graphql) => {
+            let made = Box::pin(graphql.make(&caller.values, body)).await?;
+            (made.body, made.query)
+        },
+    };
+    let (picked, uri) = choose(thread, backend, caller, own)?;
+    let host = picked.host();
     let (body, kept) = match backend.on_redirect {
         OnRedirect::DropBody => Kept::of(body),
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
@@ -92,6 +109,47 @@ pub(crate) async fn call(
     answer
 }
 
+/// The host of a call.
+pub(super) enum Picked<'a> {
+    /// One of the plan, and the base path behind it.
+    Planned(&'a Host, &'a str),
+    /// One of a service.
+    Found(Rc<Host>),
+}
+
+impl Picked<'_> {
+    pub(super) fn host(&self) -> &Host {
+        match self {
+            Self::Planned(host, _) => host,
+            Self::Found(host) => host,
+        }
+    }
+}
+
+fn pick<'a>(thread: &'a ThreadState, backend: &'a BackendPlan) -> Result<Picked<'a>, Failure> {
+    let (plan, balancer) = (&thread.plan, &thread.balancer);
+    match &backend.hosts {
+        Hosts::Fixed(targets) => {
+            match balancer.pick(backend.place, targets).ok_or(Failure::NoHosts)? {
+                HostTarget::Host { host, base } => {
+                    let host = plan.host(*host).ok_or(Failure::NoHosts)?;
+                    Ok(Picked::Planned(host, base))
+                },
+                HostTarget::Broken { text, error } => {
+                    let url = format!("{text}{}", backend.url.shown());
+                    Err(failed(backend, url, CallError::Host(error.clone())))
+                },
+            }
+        },
+        Hosts::Service(place) => {
+            let service = plan.resolver.services.get(*place).ok_or(Failure::NoHosts)?;
+            let hosts = thread.discovered.hosts(*place, service, &thread.client.pool);
+            let picked = balancer.pick(backend.place, &hosts).ok_or(Failure::NoHosts)?;
+            Ok(Picked::Found(Rc::clone(picked)))
+        },
+    }
+}
+
 /// One request of a call: the first, or one that a redirect asks for.
 struct Hop<'a> {
     method: &'a Method,
@@ -109,41 +167,151 @@ async fn send(
     body: RequestBody,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
-    let Hop { method, host, uri, adjust } = hop;
     let own_value;
-    let value = match host.id.and_then(|id| thread.host_value(id)) {
+    let value = match hop.host.id.and_then(|id| thread.host_value(id)) {
         Some(value) => value,
         None => {
             own_value =
-                HeaderValue::from_str(&host.authority).map_err(|_invalid| Failure::NoHosts)?;
+                HeaderValue::from_str(&hop.host.authority).map_err(|_invalid| Failure::NoHosts)?;
             &own_value
         },
     };
-    let build = |body, uri: Uri| {
-        let client = thread.client_value(&caller.client);
-        let own = Own { agent: &thread.agent, client, host: value };
-        let (mut request, asked) =
-            backend.headers.build(caller.head, body, Line { method, uri }, own);
-        adjust(request.headers_mut());
-        (request, asked)
+    let via = thread.plan.proxies.as_ref().and_then(|proxies| proxies.of(hop.host));
+    let sender = Sender { thread, backend, caller, hop, value, via, deadline };
+    let (request, asked) = sender.build(body);
+    let outcome = match &backend.cache {
+        None => sender.exchange(request, asked, None).await,
+        Some(cache) => sender.ask_cache(cache, request, asked).await,
     };
-    let (request, asked) = build(body, uri.clone());
-    let mut request = Some(request);
-    let again = || build(RequestBody::Empty, uri.clone()).0;
-    match thread.client.exchange(host, &mut request, again, deadline).await {
-        Ok(mut answer) => {
-            undo_gzip(&mut answer, asked, caller.decoding);
-            Ok(answer)
-        },
-        Err(CallError::Late) => Err(Failure::Late),
-        Err(CallError::Upload(error)) => Err(Failure::Upload(error)),
-        Err(error) => Err(failed(backend, format!("{host}{uri}"), error)),
+    outcome.map_err(|error| match error {
+        CallError::Late => Failure::Late,
+        CallError::Upload(error) => Failure::Upload(error),
+        error => failed(backend, format!("{}{}", sender.hop.host, sender.hop.uri), error),
+    })
+}
+
+/// Sends the request of one hop.
+struct Sender<'a> {
+    thread: &'a ThreadState,
+    backend: &'a BackendPlan,
+    caller: &'a Caller<'a>,
+    hop: Hop<'a>,
+    /// `Host`.
+    value: &'a HeaderValue,
+    via: Option<&'a Proxy>,
+    deadline: Instant,
+}
+
+impl Sender<'_> {
+    fn build(&self, body: RequestBody) -> (Outbound, Asked) {
+        let Hop { method, uri, adjust, .. } = &self.hop;
+        let client = self.thread.client_value(&self.caller.client);
+        let own = Own { agent: &self.thread.agent, client, host: self.value };
+        let line = Line { method, uri: uri.clone() };
+        let (mut request, asked) = self.backend.headers.build(self.caller.head, body, line, own);
+        if self.backend.graphql.is_some() {
+            request.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
+        }
+        adjust(request.headers_mut());
+        if let Some(proxy) = self.via {
+            self.address(proxy, &mut request);
+        }
+        (request, asked)
+    }
+
+    /// Writes a request so that a proxy knows whom it is for (RFC 9112 §3.2.2).
+    #[cold]
+    fn address(&self, proxy: &Proxy, request: &mut Outbound) {
+        // Both parts are of a URL already.
+        if let Ok(uri) = Uri::try_from(format!("{}{}", self.hop.host, self.hop.uri)) {
+            *request.uri_mut() = uri;
+        }
+        if let Some(credentials) = &proxy.credentials {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: Outbound,
+        asked: Asked,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, CallError> {
+        let again = || {
+            let mut request = self.build(RequestBody::Empty).0;
+            if let Some(validators) = validators {
+                validators.apply(request.headers_mut());
+            }
+            request
+        };
+        let client = &self.thread.client;
+        let whom = Whom { host: self.hop.host, uri: &self.hop.uri, via: self.via };
+        let mut request = Some(request);
+        let mut answer = client.exchange(whom, &mut request, again, self.deadline).await?;
+        undo_gzip(&mut answer, asked, self.caller.decoding);
+        Ok(answer)
+    }
+
+    /// `qos/http-cache`: what is fresh is answered here and now.
+    async fn ask_cache(
+        &self,
+        cache: &Cache,
+        request: Outbound,
+        asked: Asked,
+    ) -> Result<Answer, CallError> {
+        let Hop { method, host, uri, .. } = &self.hop;
+        let fields = Fields { headers: request.headers(), gzip: asked };
+        let called = || Called::new(host, uri.clone());
+        let Some(question) = cache.question(method, (host, uri), fields) else {
+            return self.exchange(request, asked, None).await;
+        };
+        let doubtful = match question.ask(fields) {
+            Found::Answer(entry) => return Ok(entry.answer(called())),
+            Found::Refused => return Ok(cache::refused(called())),
+            Found::Nothing => None,
+            Found::Doubtful(entry, validators) => Some((entry, validators)),
+        };
+        // In a box: the way of what is fresh stays small.
+        Box::pin(self.ask_backend(question, doubtful, request, asked)).await
+    }
+
+    /// What the cache does not answer.
+    async fn ask_backend(
+        &self,
+        question: Question<'_>,
+        doubtful: Option<(Arc<Entry>, Validators)>,
+        mut request: Outbound,
+        asked: Asked,
+    ) -> Result<Answer, CallError> {
+        let (entry, validators) = doubtful.unzip();
+        if let Some(validators) = &validators {
+            validators.apply(request.headers_mut());
+        }
+        let headers = request.headers().clone();
+        let fields = Fields { headers: &headers, gzip: asked };
+        let said = self.exchange(request, asked, validators.as_ref()).await;
+        let called = || Called::new(self.hop.host, self.hop.uri.clone());
+        let mut answer = question.settle(entry, fields, said, called).await?;
+        if self.is_left_unread(&answer) {
+            answer.body.keep_no_more();
+        }
+        Ok(answer)
+    }
+
+    /// KrakenD reads no body of an answer that fails, so that none is stored.
+    fn is_left_unread(&self, answer: &Answer) -> bool {
+        let is_good = matches!(answer.status, StatusCode::OK | StatusCode::CREATED);
+        let is_followed =
+            redirect::is_followed(answer.status) && answer.headers.contains_key(LOCATION);
+        let fails =
+            self.caller.decoding == Decoding::Gunzip && self.backend.on_error == OnError::Fail;
+        fails && !is_good && !is_followed
     }
 }
 
 /// Go names the method of the first request, whatever a redirect made of it.
 pub(super) fn failed(backend: &BackendPlan, url: String, error: CallError) -> Failure {
-    Failure::Call { method: backend.method.clone(), url, error }
+    Failure::Call { method: backend.sent_method().clone(), url, error }
 }
 
 /// The body of the first request, as far as a redirect may need it.
@@ -241,18 +409,15 @@ pub(super) fn choose<'a>(
     thread: &'a ThreadState,
     backend: &'a BackendPlan,
     caller: &Caller<'_>,
-) -> Result<(&'a Host, Uri), Failure> {
-    let target = thread.balancer.pick(backend.place, &backend.targets).ok_or(Failure::NoHosts)?;
-    let (host, base) = match target {
-        HostTarget::Host { host, base } => (*host, base),
-        HostTarget::Broken { text, error } => {
-            let url = format!("{text}{}", backend.url.shown());
-            return Err(failed(backend, url, CallError::Host(error.clone())));
-        },
+    own: Vec<Pair<'_>>,
+) -> Result<(Picked<'a>, Uri), Failure> {
+    let picked = pick(thread, backend)?;
+    let (host, base) = match &picked {
+        Picked::Planned(host, base) => (*host, *base),
+        Picked::Found(host) => (&**host, ""),
     };
-    let host = thread.plan.host(host).ok_or(Failure::NoHosts)?;
-    let uri = target_of(thread, backend, caller, host, base)?;
-    Ok((host, uri))
+    let uri = target_of(thread, backend, caller, (host, base), own)?;
+    Ok((picked, uri))
 }
 
 /// Path and query of the call. A pattern without placeholders is made once per thread.
@@ -260,12 +425,13 @@ fn target_of(
     thread: &ThreadState,
     backend: &BackendPlan,
     caller: &Caller<'_>,
-    host: &Host,
-    base: &str,
+    (host, base): (&Host, &str),
+    own: Vec<Pair<'_>>,
 ) -> Result<Uri, Failure> {
     let query = caller.head.query().filter(|_| backend.query != QueryFilter::Nothing);
     if base.is_empty()
         && query.is_none()
+        && own.is_empty()
         && let Some((constant, _)) = backend.url.constant()
     {
         let make = || Uri::from_maybe_shared(Bytes::copy_from_slice(constant)).ok();
@@ -273,7 +439,7 @@ fn target_of(
     }
     let mut target = base.as_bytes().to_vec();
     let state = write_target(backend, caller, host, &mut target)?;
-    backend.query.append(query, state, &mut target);
+    backend.query.append_with(query, own, state, &mut target);
     Uri::from_maybe_shared(target.clone()).map_err(|_invalid| unsendable(host, &target))
 }
 

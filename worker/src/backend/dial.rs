@@ -1,130 +1,169 @@
 //! From a host's name to a connection.
 //!
 //! KrakenD (Go): the addresses of a name are tried in turn, the time that is left is divided among them;
-//! `dialer_timeout` bounds all of it.
+//! `dialer_timeout` bounds all of it. Where a name has addresses of both families, those of the first one's family go first,
+//! and the others beside them after `dialer_fallback_delay` (Happy Eyeballs, RFC 8305); the first connection wins.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
+use nix::sys::socket::{setsockopt, sockopt};
+use smallvec::SmallVec;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure::{CallError, DialError};
 use super::link::Link;
-use crate::plan::{Host, HostId, Scheme};
+use super::resolve::Resolver;
+use super::via::Proxy;
+use crate::plan::{DialPlan, Host, Scheme};
 
 /// One address gets at least so much of the time that is left, others behind it or not.
 const ADDRESS_TIME_MIN: Duration = Duration::from_secs(2);
 
-/// Bound for addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 16;
-
-/// Opens connections for one thread and remembers the addresses of names.
+/// Opens connections for one thread.
 #[derive(Debug)]
 pub(crate) struct Dialer {
-    /// `dialer_timeout`.
-    time_max: Option<Duration>,
-    /// `dns_cache_ttl`.
-    keep_addresses: Duration,
-    /// Only hosts of the plan: as many entries as it has at most.
-    addresses: RefCell<HashMap<HostId, Found>>,
+    plan: DialPlan,
+    resolver: Arc<Resolver>,
 }
 
-#[derive(Clone, Debug)]
-struct Found {
-    addresses: Vec<SocketAddr>,
-    until: Instant,
-}
+type Family = SmallVec<[SocketAddr; 4]>;
 
 impl Dialer {
-    pub(crate) fn new(time_max: Option<Duration>, keep_addresses: Duration) -> Self {
-        Self { time_max, keep_addresses, addresses: RefCell::default() }
+    pub(crate) const fn new(plan: DialPlan, resolver: Arc<Resolver>) -> Self {
+        Self { plan, resolver }
     }
 
-    /// A new connection to `host` that speaks HTTP/1.1, at most until `deadline`.
+    /// A new connection to `host`, or to whom it is called through, that speaks HTTP/1.1, at most until `deadline`.
     pub(crate) async fn dial(
         &self,
         host: &Host,
+        via: Option<&Proxy>,
         deadline: Instant,
     ) -> Result<Box<Link>, CallError> {
-        let stream = self.open(host, deadline).await?;
+        let stream = self.open(host, via, deadline).await?;
         Link::new(stream).await.map(Box::new).map_err(|_why: hyper::Error| CallError::Closed)
     }
 
-    /// A new connection to `host`, at most until `deadline`.
+    /// The same before a word is said.
     pub(crate) async fn open(
         &self,
         host: &Host,
+        via: Option<&Proxy>,
         deadline: Instant,
     ) -> Result<TcpStream, CallError> {
         if host.scheme == Scheme::Https {
             return Err(CallError::TlsNotBuilt);
         }
-        let bound = self.time_max.and_then(|time| Instant::now().checked_add(time));
+        let host = match via {
+            None => host,
+            Some(Proxy { unusable: Some(scheme), .. }) => {
+                return Err(CallError::ProxyNotBuilt(scheme.clone()));
+            },
+            Some(proxy) => &proxy.host,
+        };
+        let failed = |error| match via {
+            None => CallError::Dial(error),
+            Some(_) => CallError::Proxy(error),
+        };
+        let bound = self.plan.time_max.and_then(|time| Instant::now().checked_add(time));
         let stop = bound.map_or(deadline, |bound| bound.min(deadline));
         match timeout_at(stop, self.connect(host, stop)).await {
             Ok(Ok(stream)) => {
-                // Without it small writes wait for the other side's acknowledgement: 40 ms.
-                stream.set_nodelay(true).map_err(|error| CallError::Broken(error.into()))?;
+                self.prepare(&stream).map_err(|error| CallError::Broken(error.into()))?;
                 Ok(stream)
             },
             Ok(Err(error)) => {
-                self.forget(host);
-                Err(CallError::Dial(error))
+                self.resolver.doubt(&host.name);
+                Err(failed(error))
             },
-            Err(_) if stop < deadline => Err(CallError::Dial(DialError::Slow(host.into()))),
+            Err(_) if stop < deadline => Err(failed(DialError::Slow(host.into()))),
             Err(_) => Err(CallError::Late),
         }
     }
 
+    fn prepare(&self, stream: &TcpStream) -> std::io::Result<()> {
+        // Without it small writes wait for the other side's acknowledgement: 40 ms.
+        stream.set_nodelay(true)?;
+        let Some(every) = self.plan.probe_every else { return Ok(()) };
+        let seconds = u32::try_from(every.as_secs().max(1)).unwrap_or(u32::MAX);
+        setsockopt(stream, sockopt::KeepAlive, &true)?;
+        setsockopt(stream, sockopt::TcpKeepIdle, &seconds)?;
+        setsockopt(stream, sockopt::TcpKeepInterval, &seconds)?;
+        Ok(())
+    }
+
     async fn connect(&self, host: &Host, stop: Instant) -> Result<TcpStream, DialError> {
-        let addresses = self.resolve(host).await?;
-        let mut last = None;
-        for (tried, address) in addresses.iter().take(ADDRESSES_MAX).enumerate() {
-            let until = share_of(stop, addresses.len().min(ADDRESSES_MAX) - tried);
-            match timeout_at(until, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = Some(DialError::Connect { address: *address, error }),
-                Err(_) => last = Some(DialError::Slow(host.into())),
-            }
+        let (first, others) = match host.name.parse::<IpAddr>() {
+            Ok(ip) => (Family::from_slice(&[SocketAddr::new(ip, host.port)]), Family::new()),
+            Err(_name) => families(&self.resolver.addresses(&host.name).await, host.port),
+        };
+        if first.is_empty() {
+            return Err(DialError::Lookup(host.name.clone()));
         }
-        Err(last.unwrap_or_else(|| DialError::Lookup(host.name.clone())))
+        match self.plan.fallback_after {
+            Some(after) if !others.is_empty() => race(host, (&first, &others), after, stop).await,
+            Some(_) | None => in_turn(host, &[first, others].concat(), stop).await,
+        }
     }
+}
 
-    async fn resolve(&self, host: &Host) -> Result<Vec<SocketAddr>, DialError> {
-        if let Ok(ip) = host.name.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, host.port)]);
-        }
-        if let Some(known) = self.known(host) {
-            return Ok(known);
-        }
-        let found = lookup_host((&*host.name, host.port)).await;
-        let addresses: Vec<_> = found
-            .map_err(|_reason| DialError::Lookup(host.name.clone()))?
-            .take(ADDRESSES_MAX)
-            .collect();
-        if let Some(id) = host.id {
-            let until = Instant::now() + self.keep_addresses;
-            let found = Found { addresses: addresses.clone(), until };
-            self.addresses.borrow_mut().insert(id, found);
-        }
-        Ok(addresses)
-    }
+/// Addresses of the first one's family, and the others.
+fn families(addresses: &[IpAddr], port: u16) -> (Family, Family) {
+    let is_v4 = addresses.first().is_some_and(IpAddr::is_ipv4);
+    let all = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
+    all.partition(|address| address.is_ipv4() == is_v4)
+}
 
-    fn known(&self, host: &Host) -> Option<Vec<SocketAddr>> {
-        let addresses = self.addresses.borrow();
-        let found = addresses.get(&host.id?)?;
-        (Instant::now() < found.until).then(|| found.addresses.clone())
-    }
+/// The connection of whoever is first; the error of the first family.
+async fn race(
+    host: &Host,
+    (first, others): (&[SocketAddr], &[SocketAddr]),
+    after: Duration,
+    stop: Instant,
+) -> Result<TcpStream, DialError> {
+    let mut leading = std::pin::pin!(in_turn(host, first, stop));
+    let early = tokio::select! {
+        outcome = &mut leading => Some(outcome),
+        () = sleep(after) => None,
+    };
+    let mut trailing = std::pin::pin!(in_turn(host, others, stop));
+    let error = match early {
+        Some(Ok(stream)) => return Ok(stream),
+        Some(Err(error)) => error,
+        None => tokio::select! {
+            outcome = &mut leading => match outcome {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            },
+            outcome = &mut trailing => match outcome {
+                Ok(stream) => return Ok(stream),
+                Err(_second) => return leading.await,
+            },
+        },
+    };
+    trailing.await.map_err(|_second| error)
+}
 
-    /// The addresses of a host that cannot be reached may have changed.
-    fn forget(&self, host: &Host) {
-        if let Some(id) = host.id {
-            self.addresses.borrow_mut().remove(&id);
-        }
+/// The first connection that comes about, or the error of the first address.
+async fn in_turn(
+    host: &Host,
+    addresses: &[SocketAddr],
+    stop: Instant,
+) -> Result<TcpStream, DialError> {
+    let mut first = None;
+    for (tried, address) in addresses.iter().enumerate() {
+        let until = share_of(stop, addresses.len() - tried);
+        let error = match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => DialError::Connect { address: *address, error },
+            Err(_) => DialError::Slow(host.into()),
+        };
+        first.get_or_insert(error);
     }
+    Err(first.unwrap_or_else(|| DialError::Lookup(host.name.clone())))
 }
 
 /// When to give up on the first of `left` addresses.
@@ -149,5 +188,16 @@ mod tests {
         assert_eq!(left(3, 3).to_string(), "2");
         assert_eq!(left(1, 3).to_string(), "1");
         assert_eq!(left(1, 0).to_string(), "1");
+    }
+
+    #[test]
+    fn the_family_of_the_first_address_goes_first() {
+        let addresses: Vec<IpAddr> =
+            ["::1", "127.0.0.1", "::2"].iter().map(|ip| ip.parse().unwrap()).collect();
+        let (first, others) = families(&addresses, 80);
+        let text = |family: &Family| family.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(text(&first), ["[::1]:80", "[::2]:80"]);
+        assert_eq!(text(&others), ["127.0.0.1:80"]);
+        assert!(families(&[], 80).0.is_empty());
     }
 }

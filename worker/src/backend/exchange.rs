@@ -9,7 +9,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, Uri};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Called};
@@ -17,6 +17,7 @@ use super::dial::Dialer;
 use super::failure::CallError;
 use super::link::{Link, Lost, Outgoing};
 use super::pool::Pool;
+use super::via::Proxy;
 use crate::plan::Host;
 
 /// A request as it is sent.
@@ -33,6 +34,16 @@ pub(crate) struct Client {
     pub(crate) reuse: Reuse,
 }
 
+/// Who is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whom<'a> {
+    pub(crate) host: &'a Host,
+    /// Path and query, whatever the request line says.
+    pub(crate) uri: &'a Uri,
+    /// Who is connected to in its place.
+    pub(crate) via: Option<&'a Proxy>,
+}
+
 /// Whether connections serve more than one exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
@@ -43,19 +54,19 @@ pub enum Reuse {
 }
 
 impl Client {
-    /// Sends `request` to `host` and waits for the head of the answer, at most until `deadline`. `again`
+    /// Sends `request` and waits for the head of the answer, at most until `deadline`. `again`
     /// makes the same request once more; only asked for one without a body.
     ///
     /// The request is taken out of its place: as an argument it would be kept here twice.
     pub(crate) async fn exchange(
         &self,
-        host: &Host,
+        whom: Whom<'_>,
         request: &mut Option<Outbound>,
         again: impl Fn() -> Outbound,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
         let mut repeatable = request.as_ref().is_some_and(is_repeatable);
-        let uri = request.as_ref().map(|request| request.uri().clone()).unwrap_or_default();
+        let Whom { host, uri, via } = whom;
         let mut take_idle = true;
         // Bounded: each turn uses up an idle connection, or is the last but one, or the last.
         loop {
@@ -63,11 +74,11 @@ impl Client {
             let mut link = match idle {
                 Some(link) => link,
                 // In a box: few requests dial, and all would carry the room for it.
-                None => Box::pin(self.dialer.dial(host, deadline)).await?,
+                None => Box::pin(self.dialer.dial(host, via, deadline)).await?,
             };
             match link.send(request, self.head_deadline(deadline)).await {
                 Ok(answer) => {
-                    let called = Called::new(host, uri);
+                    let called = Called::new(host, uri.clone());
                     return Answer::check(answer, link, self.home(host), called);
                 },
                 Err(Lost::Late) if Instant::now() < deadline => return Err(CallError::HeadLate),

@@ -77,6 +77,9 @@ pub enum Failure {
         /// What the body is.
         content_type: HeaderValue,
     },
+    /// The client's body has no variables for a mutation.
+    #[error("{0}")]
+    Variables(String),
     /// The body is not what `encoding` promises.
     #[error(transparent)]
     Decode(DecodeError),
@@ -122,6 +125,12 @@ pub enum CallError {
     /// No connection.
     #[error("{0}")]
     Dial(DialError),
+    /// No connection to the proxy that the environment names.
+    #[error("proxyconnect tcp: {0}")]
+    Proxy(DialError),
+    /// The proxy that the environment names speaks something else than HTTP in the clear.
+    #[error("a proxy with `{0}://` is not built yet")]
+    ProxyNotBuilt(Box<str>),
     /// The backend closed without an answer.
     #[error("EOF")]
     Closed,

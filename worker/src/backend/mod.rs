@@ -1,20 +1,25 @@
-//! One call to a backend: balance → request → exchange.
+//! One call to a backend: balance → request → cache → exchange.
 
 pub mod balance;
 pub mod exchange;
 pub mod pool;
 pub mod query;
 mod answer;
+pub(crate) mod cache;
 mod call;
 pub(crate) mod files;
 pub(crate) mod dial;
+pub(crate) mod discover;
 pub(crate) mod failure;
+pub(crate) mod graphql;
 mod gunzip;
 pub(crate) mod limits;
 mod link;
 mod redirect;
 pub(crate) mod request;
+pub(crate) mod resolve;
 pub(crate) mod upgrade;
+pub mod via;
 
 pub(crate) use answer::Answer;
 pub use answer::{AnswerBody, AnswerError};

@@ -36,10 +36,20 @@ pub struct PoolLimits {
 #[derive(Debug)]
 pub(crate) struct Pool {
     limits: PoolLimits,
-    hosts: RefCell<Vec<Vec<Idle>>>,
+    hosts: RefCell<Hosts>,
     idle: Cell<usize>,
     /// Whether somebody looks after what is idle.
     watched: Cell<bool>,
+}
+
+/// Idle connections by host.
+#[derive(Debug)]
+struct Hosts {
+    /// Those of the plan.
+    planned: Vec<Vec<Idle>>,
+    /// Those that the thread found, for as long as it wants them.
+    /// Sorted: later ones have larger numbers.
+    found: Vec<(HostId, Vec<Idle>)>,
 }
 
 #[derive(Debug)]
@@ -51,14 +61,15 @@ struct Idle {
 
 impl Pool {
     pub(crate) fn new(limits: PoolLimits, hosts: usize) -> Rc<Self> {
-        let hosts = RefCell::new(std::iter::repeat_with(Vec::new).take(hosts).collect());
+        let planned = std::iter::repeat_with(Vec::new).take(hosts).collect();
+        let hosts = RefCell::new(Hosts { planned, found: Vec::new() });
         Rc::new(Self { limits, hosts, idle: Cell::new(0), watched: Cell::new(false) })
     }
 
     /// A connection to `host` that was idle when it was last looked at.
     pub(crate) fn take(&self, host: HostId) -> Option<Box<Link>> {
         loop {
-            let idle = self.hosts.borrow_mut().get_mut(host.index())?.pop()?;
+            let idle = self.hosts.borrow_mut().get_mut(host)?.pop()?;
             self.idle.set(self.idle.get() - 1);
             if !self.is_too_old(&idle) && idle.link.was_idle() {
                 return Some(idle.link);
@@ -73,12 +84,26 @@ impl Pool {
             return;
         }
         let mut hosts = self.hosts.borrow_mut();
-        let Some(host) = hosts.get_mut(host.index()) else { return };
+        let Some(host) = hosts.get_mut(host) else { return };
         if host.len() < self.limits.idle_per_host_max {
             link.reused = true;
             host.push(Idle { link, since: self.limits.idle_time_max.map(|_| Instant::now()) });
             self.idle.set(self.idle.get() + 1);
             self.watch();
+        }
+    }
+
+    /// From now on connections to a host that was found are kept.
+    pub(crate) fn admit(&self, host: HostId) {
+        self.hosts.borrow_mut().found.push((host, Vec::new()));
+    }
+
+    /// They are kept no more; those that are idle are closed.
+    pub(crate) fn dismiss(&self, host: HostId) {
+        let mut hosts = self.hosts.borrow_mut();
+        if let Some(place) = hosts.place_of(host) {
+            let (_, gone) = hosts.found.remove(place);
+            self.idle.set(self.idle.get() - gone.len());
         }
     }
 
@@ -105,10 +130,10 @@ impl Pool {
 
     /// Closes what may not stay.
     async fn sweep(&self) {
-        let hosts = self.hosts.borrow().len();
-        for host in 0..hosts {
+        let count = self.hosts.borrow().count();
+        for place in 0..count {
             poll_fn(|context| {
-                if let Some(idle) = self.hosts.borrow_mut().get_mut(host) {
+                if let Some(idle) = self.hosts.borrow_mut().nth(place) {
                     let before = idle.len();
                     idle.retain_mut(|one| !self.is_too_old(one) && one.link.is_idle(context));
                     self.idle.set(self.idle.get() - (before - idle.len()));
@@ -116,6 +141,33 @@ impl Pool {
                 Poll::Ready(())
             })
             .await;
+        }
+    }
+}
+
+impl Hosts {
+    fn get_mut(&mut self, host: HostId) -> Option<&mut Vec<Idle>> {
+        if !host.is_found() {
+            return self.planned.get_mut(host.index());
+        }
+        let place = self.place_of(host)?;
+        self.found.get_mut(place).map(|(_, idle)| idle)
+    }
+
+    fn place_of(&self, found: HostId) -> Option<usize> {
+        self.found.binary_search_by_key(&found, |(host, _)| *host).ok()
+    }
+
+    fn count(&self) -> usize {
+        self.planned.len() + self.found.len()
+    }
+
+    /// Each host once, in any order, as long as none comes or goes.
+    fn nth(&mut self, place: usize) -> Option<&mut Vec<Idle>> {
+        let planned = self.planned.len();
+        match self.planned.get_mut(place) {
+            Some(idle) => Some(idle),
+            None => self.found.get_mut(place - planned).map(|(_, idle)| idle),
         }
     }
 }

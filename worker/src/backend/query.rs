@@ -23,7 +23,7 @@ pub enum QueryFilter {
 }
 
 /// Name and value of a parameter, decoded.
-type Pair<'q> = (Cow<'q, [u8]>, Cow<'q, [u8]>);
+pub(crate) type Pair<'q> = (Cow<'q, [u8]>, Cow<'q, [u8]>);
 
 /// The parameters of a query.
 pub type Pairs<'q> = SmallVec<[Pair<'q>; 8]>;
@@ -61,15 +61,27 @@ impl QueryFilter {
 
     /// Puts the parameters that pass behind a target.
     pub fn append(&self, query: Option<&[u8]>, state: QueryState, target: &mut Vec<u8>) {
-        let Some(query) = query else {
-            return;
-        };
-        let mut pairs = match self {
-            Self::Nothing => return,
-            Self::Everything | Self::Listed(_) => pairs(query),
+        self.append_with(query, Vec::new(), state, target);
+    }
+
+    /// The same, with parameters of the gateway's among them.
+    pub(crate) fn append_with<'q>(
+        &self,
+        query: Option<&'q [u8]>,
+        own: Vec<Pair<'q>>,
+        state: QueryState,
+        target: &mut Vec<u8>,
+    ) {
+        let mut pairs = match (self, query) {
+            (Self::Nothing, _) | (_, None) => Pairs::new(),
+            (Self::Everything | Self::Listed(_), Some(query)) => pairs(query),
         };
         if let Self::Listed(listed) = self {
             pairs.retain(|(name, _)| listed.binary_search_by(|one| (**one).cmp(name)).is_ok());
+        }
+        if !own.is_empty() {
+            pairs.extend(own);
+            pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
         if pairs.is_empty() {
             return;

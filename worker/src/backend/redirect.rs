@@ -59,6 +59,11 @@ pub(crate) fn next(status: StatusCode, method: &Method, body: FirstBody) -> Opti
     }
 }
 
+/// Whether a status is one of those that Go follows.
+pub(crate) fn is_followed(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301..=303 | 307 | 308)
+}
+
 /// Fields of the body that is left behind.
 pub(crate) fn strip_body_fields(headers: &mut HeaderMap) {
     for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION] {

@@ -41,6 +41,8 @@ pub(crate) struct HeaderPlan {
     gzip: Passes,
     /// Whether `Content-Length` passes: otherwise every body is chunked.
     length: Passes,
+    /// Whether `Cache-Control` passes.
+    cache_control: Passes,
     connection: Option<HeaderValue>,
 }
 
@@ -124,6 +126,7 @@ impl HeaderPlan {
             forwarded_host: passes(second(&X_FORWARDED_HOST)),
             gzip: passes(compression == Compression::Gzip),
             length: both(&CONTENT_LENGTH),
+            cache_control: both(&CACHE_CONTROL),
             connection: (keep_alive == super::exchange::Reuse::Never)
                 .then(|| HeaderValue::from_static("close")),
         }
@@ -173,6 +176,17 @@ impl HeaderPlan {
             if let Some(value) = value(head, &field.value) {
                 headers.append(name, value);
             }
+        }
+        self.read_pragma(head, headers);
+    }
+
+    /// Go reads the old word as the new one (RFC 9111 §5.4): the backend is told both.
+    fn read_pragma(&self, head: &Head, headers: &mut HeaderMap) {
+        if self.cache_control == Passes::Yes
+            && head.field("pragma") == Some(b"no-cache")
+            && head.field("cache-control").is_none()
+        {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
     }
 
@@ -455,6 +469,20 @@ mod tests {
         check(&["*"], &["User-Agent", "X-Forwarded-For"], expected);
         check(&[], &["X-Forwarded-Via"], go);
         check(&["User-Agent"], &["X-Forwarded-Via"], &format!("{go}\nx-forwarded-via: KrakenD"));
+    }
+
+    #[test]
+    fn the_old_word_for_no_cache_is_told_in_the_new_one_too() {
+        let told = |endpoint: &[&str], fields: &[(&str, &str)]| {
+            sent(endpoint, &[], &Method::GET, fields, RequestBody::Empty)
+                .contains("cache-control: no-cache")
+        };
+        let old = ("Pragma", "no-cache");
+        assert!(told(&["*"], &[old]));
+        assert!(told(&["Cache-Control"], &[old]));
+        assert!(!told(&["Pragma"], &[old]));
+        assert!(!told(&["*"], &[old, ("Cache-Control", "x")]));
+        assert!(!told(&["*"], &[("Pragma", "No-Cache")]));
     }
 
     #[test]

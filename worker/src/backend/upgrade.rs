@@ -73,16 +73,17 @@ pub(crate) async fn upgrade(
     protocols: &[&str],
     deadline: Instant,
 ) -> Result<Upgraded, Failure> {
-    let (host, uri) = choose(thread, backend, caller)?;
+    let (picked, uri) = choose(thread, backend, caller, Vec::new())?;
+    let host = picked.host();
     let url = || format!("{host}{uri}");
     let told = |error: CallError| match error {
         CallError::Late => Failure::Late,
         error => failed(backend, url(), error),
     };
-    let mut stream = thread.client.dialer.open(host, deadline).await.map_err(told)?;
-    let value = host.id.and_then(|id| thread.host_value(id)).ok_or(Failure::NoHosts)?;
+    let mut stream = thread.client.dialer.open(host, None, deadline).await.map_err(told)?;
+    let value = HeaderValue::from_str(&host.authority).map_err(|_invalid| Failure::NoHosts)?;
     let client = thread.client_value(&caller.client);
-    let own = Own { agent: &thread.agent, client, host: value };
+    let own = Own { agent: &thread.agent, client, host: &value };
     let line = Line { method: &Method::GET, uri: uri.clone() };
     let (request, _) = backend.headers.build(caller.head, RequestBody::Empty, line, own);
     let key = key();
@@ -111,7 +112,7 @@ fn key() -> String {
     base64(&[random(), random()].concat())
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

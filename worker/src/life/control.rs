@@ -165,6 +165,7 @@ impl Worker {
         let back = Box::new(threads.dealer());
         let task = Giver::new(Arc::clone(&progress), back).run(orders, departures);
         drop(tokio::task::spawn_local(task));
+        plan.warm().await;
         fault::strike(Phase::Ready);
         say(&channel, start.generation.0, &FromWorker::Ready).await?;
         Ok(Self {

@@ -6,12 +6,13 @@ use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use baton_shared::config::model::ServiceConfig;
-use baton_shared::config::{self, Environment};
+use baton_shared::config::{self, Environment, Sources};
 use baton_shared::control::message::{Found, Invalid, Notice, Start};
 use baton_shared::log;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Phase};
+use crate::backend::via::Proxies;
 use crate::plan::{self, CompileOptions, Plan};
 use crate::route::table::endpoint_method;
 
@@ -39,7 +40,7 @@ pub(crate) fn start(start: Start, text: Vec<u8>) -> std::io::Result<Planning> {
     let (tell, outcome) = oneshot::channel();
     drop(std::thread::Builder::new().name("plan".to_owned()).spawn(move || {
         fault::strike(Phase::Plan);
-        drop(tell.send(plan(&start, &text, &Asker(ask))));
+        drop(tell.send(plan(&start, &text, &mut Asker(ask))));
     })?);
     Ok(Planning { needs, outcome })
 }
@@ -48,7 +49,6 @@ pub(crate) fn start(start: Start, text: Vec<u8>) -> std::io::Result<Planning> {
 struct Asker(mpsc::UnboundedSender<Need>);
 
 impl Asker {
-    #[expect(dead_code, reason = "the first kind of file that a configuration includes comes next")]
     fn read(&self, path: &str) -> (Found, Vec<u8>) {
         let (answer, inbox) = blocking::sync_channel(1);
         let need = Need { path: path.to_owned(), answer };
@@ -60,14 +60,29 @@ impl Asker {
     }
 }
 
-fn plan(start: &Start, text: &[u8], _files: &Asker) -> Result<Arc<Plan>, Box<Invalid>> {
+impl Sources for Asker {
+    fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        match self.read(path) {
+            (Found::File { .. }, content) => Ok(content),
+            (Found::Folder { .. }, _) => Err(format!("read {path}: is a directory")),
+            (Found::Missing, _) => Err(format!("open {path}: no such file or directory")),
+            (Found::Failed { reason }, _) => Err(format!("open {path}: {reason}")),
+        }
+    }
+}
+
+fn plan(start: &Start, text: &[u8], files: &mut Asker) -> Result<Arc<Plan>, Box<Invalid>> {
     let environment = Environment::of(std::env::vars_os());
     let mut loaded = config::load(&start.config_path, text, &environment)
         .map_err(|refusal| Box::new(Invalid::from(&refusal)))?;
     loaded.config.debug_endpoint |= start.options.debug;
     tell_unsupported_methods(&loaded.config);
-    let options = CompileOptions { options: start.options.clone(), threads: start.threads };
+    let included = plan::include(&mut loaded.config, files);
+    let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
+    let options =
+        CompileOptions { options: start.options.clone(), threads: start.threads, proxies };
     let mut plan = plan::compile(&loaded.config, &options)?;
+    plan.notices.extend(included);
     plan.notices.extend(loaded.notices.iter().map(Notice::from));
     Ok(Arc::new(plan))
 }

@@ -5,10 +5,15 @@ use http::Method;
 
 use super::compile::Compiler;
 use super::files;
+use super::graphql;
 use super::host::{Host, HostError, HostId};
+use super::http_cache;
+use super::service;
 use super::settings;
 use super::template::{AnswerSlots, Template};
+use crate::backend::cache::Cache;
 use crate::backend::exchange::Reuse;
+use crate::backend::graphql::GraphQl;
 use crate::backend::limits::{self, Limits};
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
@@ -28,8 +33,8 @@ pub struct BackendPlan {
     pub(crate) url: Template,
     /// The client's parameters that pass.
     pub(crate) query: QueryFilter,
-    /// `host`, in order.
-    pub(crate) targets: Box<[HostTarget]>,
+    /// Whom it may be sent to.
+    pub(crate) hosts: Hosts,
     /// The fields that are sent.
     pub(crate) headers: HeaderPlan,
     /// What keeps calls from it.
@@ -40,6 +45,19 @@ pub struct BackendPlan {
     pub(crate) on_error: OnError,
     /// What becomes of a request's body when its answer is a 307 or 308.
     pub(crate) on_redirect: OnRedirect,
+    /// `qos/http-cache`.
+    pub(crate) cache: Option<Cache>,
+    /// `backend/graphql`.
+    pub(crate) graphql: Option<GraphQl>,
+}
+
+/// Whom the requests of a backend may be sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// `host`, in order.
+    Fixed(Box<[HostTarget]>),
+    /// `sd: dns`: the hosts of a service, by its place in the plan's.
+    Service(usize),
 }
 
 /// One entry of `host`.
@@ -72,9 +90,24 @@ pub(crate) enum OnRedirect {
 }
 
 impl BackendPlan {
-    /// The method that is sent for a client's request.
-    pub(crate) const fn method<'a>(&'a self, head: &'a Head) -> &'a Method {
-        if self.any_method { head.method() } else { &self.method }
+    /// The method that is sent for a client's request: an operation of GraphQL has its own.
+    pub(crate) fn method<'a>(&'a self, head: &'a Head) -> &'a Method {
+        let is_own = self.graphql.is_some() || !self.any_method;
+        if is_own { self.sent_method() } else { head.method() }
+    }
+
+    /// The method of the first request: an operation of GraphQL has its own.
+    pub(crate) fn sent_method(&self) -> &Method {
+        self.graphql.as_ref().map_or(&self.method, |graphql| &graphql.method)
+    }
+
+    /// The fields of earlier answers that it wants, by place, each once.
+    pub(crate) fn answers(&self) -> Box<[usize]> {
+        let graphql = self.graphql.iter().flat_map(GraphQl::answers);
+        let mut places: Vec<usize> = self.url.answers().iter().copied().chain(graphql).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into()
     }
 
     /// `url_pattern` as KrakenD shows it: `{id}` is `{{.Id}}`.
@@ -130,22 +163,33 @@ fn compile_with(
     headers: HeaderPlan,
     answers: &mut AnswerSlots,
 ) -> BackendPlan {
-    let targets = backend.host.iter().enumerate();
-    let targets = targets.map(|(index, text)| target(compiler, backend, index, text)).collect();
+    let hosts = match service::compile(compiler, backend) {
+        Some(service) => Hosts::Service(service),
+        None => {
+            let hosts = backend.host.iter().enumerate();
+            let targets = hosts.map(|(index, text)| target(compiler, backend, index, text));
+            Hosts::Fixed(targets.collect())
+        },
+    };
+    let cache = http_cache::compile(compiler, backend);
+    let url = Template::compile(&backend.url_pattern, &endpoint.route, answers);
+    let graphql = graphql::compile(compiler, endpoint, backend, answers);
     compiler.backends += 1;
     BackendPlan {
         place: compiler.backends - 1,
         method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
             .unwrap_or_default(),
         any_method: endpoint.route == "/*",
-        url: Template::compile(&backend.url_pattern, &endpoint.route, answers),
+        url,
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
-        targets,
+        hosts,
         headers,
         limits: limits::compile(&mut compiler.soft, endpoint, backend),
         files: files::folder(compiler, &backend.extra_config),
         on_error: on_error(backend),
         on_redirect: on_redirect(compiler, backend),
+        cache,
+        graphql,
     }
 }
 

@@ -3,18 +3,23 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use baton_shared::config::model::{Namespace, ServiceConfig, Wait};
+use baton_shared::config::model::{GoDuration, Namespace, ServiceConfig, Wait};
 use baton_shared::control::message::{Invalid, Notice, Options, Policy};
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 
 use super::host::HostTable;
+use super::http_cache::Stores;
+use super::service::Services;
 use super::soft::SoftPlan;
 use super::unbuilt::{self, Unguarded, Verdict};
-use super::{ClientPlan, Endpoint, Plan, TellErrors};
+use super::{ClientPlan, DialPlan, Endpoint, Plan, TellErrors};
 use super::{edge, endpoint, files, metrics, payload, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
+use crate::backend::resolve::Resolver;
+use crate::backend::resolve::conf::Servers;
+use crate::backend::via::Proxies;
 use crate::guards::client_ip::ClientIp;
 use crate::guards::rate_limit::RateConfig;
 use crate::observe::access_log::AccessLogPlan;
@@ -32,6 +37,8 @@ pub struct CompileOptions {
     pub options: Options,
     /// Serving threads; at least one.
     pub threads: usize,
+    /// Of the environment.
+    pub proxies: Proxies,
 }
 
 /// KrakenD's exit code for a refused configuration.
@@ -51,6 +58,10 @@ pub(super) struct Compiler<'a> {
     pub(super) soft: SoftPlan,
     /// `qos/ratelimit/service`.
     pub(super) service_rate: Option<RateConfig>,
+    /// Of `qos/http-cache`.
+    pub(super) stores: Stores,
+    /// Of `sd: dns`.
+    pub(super) services: Services,
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
@@ -91,6 +102,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         lines: LinesTable::new(miss::version_value(&flags, version)),
         soft: SoftPlan::default(),
         service_rate: None,
+        stores: Stores::default(),
+        services: Services::new(keep_addresses(config)),
         backends: 0,
         notices: Vec::new(),
         refusals: Vec::new(),
@@ -132,7 +145,13 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         endpoints: endpoints.into(),
         hosts: compiler.hosts.into_hosts(),
         backends: compiler.backends,
+        resolver: Resolver::new(
+            keep_addresses(config),
+            name_servers(config),
+            compiler.services.into_services(),
+        ),
         client: client(config, options.threads.max(1)),
+        proxies: Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty()),
         agent: format!("KrakenD Version {version}").into(),
         lines: compiler.lines.into_texts(),
         failures,
@@ -191,14 +210,38 @@ fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
         },
         balance: if threads == 1 { Balance::RoundRobin } else { Balance::Random },
         reuse: if config.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive },
-        dial_time_max: config.dialer_timeout.positive(),
+        dial: dial(config),
         head_time_max: config.response_header_timeout.positive(),
-        keep_addresses: config
-            .dns_cache_ttl
-            .positive()
-            .filter(|ttl| *ttl >= Duration::from_secs(1))
-            .unwrap_or(KEEP_ADDRESSES),
     }
+}
+
+/// KrakenD (Go): a fallback delay below zero switches Happy Eyeballs off, one of zero is 300 ms; probes as they are by
+/// default come every 15 s, and below zero not at all.
+fn dial(config: &ServiceConfig) -> DialPlan {
+    const FALLBACK_AFTER: Duration = Duration::from_millis(300);
+    const PROBE_EVERY: Duration = Duration::from_secs(15);
+    let or = |duration: GoDuration, default| match duration.0 {
+        0 => Some(default),
+        _ => duration.positive(),
+    };
+    DialPlan {
+        time_max: config.dialer_timeout.positive(),
+        fallback_after: or(config.dialer_fallback_delay, FALLBACK_AFTER),
+        probe_every: or(config.dialer_keep_alive, PROBE_EVERY),
+    }
+}
+
+fn name_servers(config: &ServiceConfig) -> Servers {
+    match &*config.baton.name_servers {
+        [] => Servers::System,
+        servers => Servers::These(servers.into()),
+    }
+}
+
+/// `dns_cache_ttl`; less than a second is ignored.
+fn keep_addresses(config: &ServiceConfig) -> Duration {
+    let asked = config.dns_cache_ttl.positive();
+    asked.filter(|ttl| *ttl >= Duration::from_secs(1)).unwrap_or(KEEP_ADDRESSES)
 }
 
 /// What is not built: told, closed, or a reason to refuse.

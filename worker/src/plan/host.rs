@@ -6,10 +6,23 @@ use std::fmt;
 use http::HeaderValue;
 
 /// A host of the table in a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(u32);
 
 impl HostId {
+    /// Set where a host is not in the plan's table.
+    const FOUND: u32 = 1 << 31;
+
+    /// A host that a thread found while it serves; each number is given once.
+    pub(crate) const fn found(number: u32) -> Self {
+        Self(number | Self::FOUND)
+    }
+
+    /// Whether it is in no table.
+    pub(crate) const fn is_found(self) -> bool {
+        self.0 & Self::FOUND != 0
+    }
+
     /// Its place in the table.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -29,7 +42,8 @@ pub enum Scheme {
 /// An address that requests are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Its place in the plan's table; none for one that only a redirect named.
+    /// Its place in the plan's table, or what a thread calls one that it found; none for one that only a redirect
+    /// named.
     pub id: Option<HostId>,
     /// `http` or `https`.
     pub scheme: Scheme,
@@ -93,7 +107,11 @@ impl Host {
         Ok((Self::of(scheme, authority)?, path))
     }
 
-    fn of(scheme: Scheme, authority: &str) -> Result<Self, HostError> {
+    /// From scheme and `name[:port]`.
+    ///
+    /// # Errors
+    /// When nothing could be sent there.
+    pub(crate) fn of(scheme: Scheme, authority: &str) -> Result<Self, HostError> {
         if authority.contains('@') {
             return Err(HostError::Credentials);
         }

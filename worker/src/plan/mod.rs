@@ -9,10 +9,13 @@ mod backend;
 mod compile;
 mod endpoint;
 mod files;
+mod graphql;
 mod host;
+mod http_cache;
 mod metrics;
 mod payload;
 mod pipe;
+mod service;
 pub(crate) mod settings;
 pub(crate) mod soft;
 mod thread;
@@ -20,16 +23,18 @@ mod unbuilt;
 mod websocket;
 mod wildcard;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::message::{self, Notice, Policy};
 
 pub use backend::BackendPlan;
-pub(crate) use backend::{HostTarget, OnError, OnRedirect};
+pub(crate) use backend::{HostTarget, Hosts, OnError, OnRedirect};
 pub use compile::{CompileOptions, check_plan, compile};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::StreamDeadline;
+pub use graphql::include;
 pub use host::{Host, HostError, HostId, Scheme};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
@@ -40,6 +45,8 @@ pub use websocket::WebSocketPlan;
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
+use crate::backend::resolve::Resolver;
+use crate::backend::via::Proxies;
 use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
 use crate::files::Site;
@@ -83,8 +90,12 @@ pub struct Plan {
     pub(crate) hosts: Box<[Host]>,
     /// How many backend entries there are.
     pub(crate) backends: usize,
+    /// Names and services, looked up beside the serving threads.
+    pub(crate) resolver: Arc<Resolver>,
     /// How backends are spoken to.
     pub(crate) client: ClientPlan,
+    /// Whom backends are called through (`HTTP_PROXY`); none, usually.
+    pub(crate) proxies: Option<Proxies>,
     /// What the gateway calls itself towards backends.
     pub(crate) agent: Box<str>,
     /// Field lines of answers, each set once.
@@ -112,12 +123,20 @@ pub(crate) struct ClientPlan {
     pub(crate) pool: PoolLimits,
     pub(crate) balance: Balance,
     pub(crate) reuse: Reuse,
-    /// `dialer_timeout`.
-    pub(crate) dial_time_max: Option<Duration>,
+    pub(crate) dial: DialPlan,
     /// `response_header_timeout`.
     pub(crate) head_time_max: Option<Duration>,
-    /// `dns_cache_ttl`.
-    pub(crate) keep_addresses: Duration,
+}
+
+/// How connections are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DialPlan {
+    /// `dialer_timeout`.
+    pub(crate) time_max: Option<Duration>,
+    /// `dialer_fallback_delay`: when the other family of addresses is tried too; none: only after the first has failed.
+    pub(crate) fallback_after: Option<Duration>,
+    /// `dialer_keep_alive`: the time between TCP probes; none: there are none.
+    pub(crate) probe_every: Option<Duration>,
 }
 
 impl Plan {
@@ -170,6 +189,17 @@ impl Plan {
             host.scheme == wanted.scheme && host.authority.eq_ignore_ascii_case(&wanted.authority)
         };
         self.hosts.iter().find(is_it)?.id
+    }
+
+    /// Looks up the hosts and services that backends name, so that the first requests need not; a few seconds at
+    /// most.
+    pub(crate) async fn warm(&self) {
+        let is_direct = |host: &&Host| match &self.proxies {
+            Some(proxies) => proxies.of(host).is_none(),
+            None => true,
+        };
+        let names = self.hosts.iter().filter(is_direct).map(|host| &*host.name);
+        self.resolver.warm(names.filter(|name| name.parse::<IpAddr>().is_err())).await;
     }
 
     /// A host of the table.

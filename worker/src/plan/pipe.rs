@@ -167,12 +167,6 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
         let plan = websocket::compile(compiler, config, namespace);
         return plan.map_or(Pipe::NotBuilt, |plan| Pipe::WebSocket(Box::new(plan)));
     }
-    // Told one by one; the endpoint answers 501 if anything is missing.
-    let mut complete = true;
-    for backend in config.backend.iter().filter(|backend| backend.sd == "dns") {
-        compiler.tell(&backend.at.key("sd"), "`dns` is not built: this endpoint answers 501");
-        complete = false;
-    }
     let (shadows, backends): (Vec<_>, Vec<_>) =
         config.backend.iter().partition(|backend| is_shadow(backend));
     if backends.is_empty() {
@@ -189,11 +183,10 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
     let overlay =
         setting(config, "static").and_then(|settings| StaticData::compile(settings, format));
     if config.output_encoding == "no-op" {
-        return match (complete, &*backends) {
-            (true, [only]) => Pipe::NoOp(Box::new(no_op(compiler, config, only, overlay.as_ref()))),
+        return match &*backends {
+            [only] => Pipe::NoOp(Box::new(no_op(compiler, config, only, overlay.as_ref()))),
             // Several are refused where the file is read.
-            (true, _) => Pipe::Empty,
-            (false, _) => Pipe::NotBuilt,
+            _ => Pipe::Empty,
         };
     }
     let calls = calls(compiler, config, &backends);
@@ -202,7 +195,8 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
     if let Err(error) = &output {
         compiler.tell(&config.at.key("output_encoding"), error.to_string());
     }
-    let (Some(calls), Ok(output), true) = (calls, output, complete) else {
+    // What is missing was told one by one.
+    let (Some(calls), Ok(output)) = (calls, output) else {
         return Pipe::NotBuilt;
     };
     let shadow = match shadow {
@@ -294,13 +288,27 @@ fn sequence(
     let mut steps = Vec::with_capacity(backends.len());
     for (index, backend) in backends.iter().enumerate() {
         slots.behind(index);
+        propagated(config).for_each(|name| slots.propagate(name));
         if let Some(call) = call(compiler, config, backend, &mut slots) {
-            let wants = call.backend.url.answers();
+            let wants = call.backend.answers();
             steps.push(StepPlan { call, wants });
         }
     }
     (steps.len() == backends.len())
         .then(|| SequentialPlan { steps: steps.into(), wanted: slots.into_wanted() })
+}
+
+/// `sequential_propagated_params`: what later calls may name outside of their patterns.
+fn propagated(config: &EndpointConfig) -> impl Iterator<Item = &str> {
+    let list = setting(config, "sequential_propagated_params").map(|node| &node.value);
+    let names: &[Node] = match list {
+        Some(Value::Array(names)) => names,
+        Some(_) | None => &[],
+    };
+    names.iter().filter_map(|node| match &node.value {
+        Value::String(name) => Some(name.as_str()),
+        _ => None,
+    })
 }
 
 fn call(

@@ -17,6 +17,7 @@ use super::backend::BackendPlan;
 use super::host::HostId;
 use crate::backend::balance::Balancer;
 use crate::backend::dial::Dialer;
+use crate::backend::discover::Discovered;
 use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
 use crate::guards::client_ip::ClientAddress;
@@ -35,6 +36,8 @@ pub struct ThreadState {
     pub(crate) plan: Arc<Plan>,
     pub(crate) client: Client,
     pub(crate) balancer: Balancer,
+    /// Hosts of services.
+    pub(crate) discovered: Discovered,
     /// `KrakenD Version …`.
     pub(crate) agent: HeaderValue,
     /// Field lines of answers.
@@ -59,11 +62,12 @@ impl ThreadState {
         let state = Self {
             client: Client {
                 pool: Pool::new(settings.pool, plan.hosts.len()),
-                dialer: Dialer::new(settings.dial_time_max, settings.keep_addresses),
+                dialer: Dialer::new(settings.dial, Arc::clone(&plan.resolver)),
                 head_time_max: settings.head_time_max,
                 reuse: settings.reuse,
             },
             balancer: Balancer::new(settings.balance, plan.backends),
+            discovered: Discovered::new(plan.resolver.services.len()),
             agent: copy(plan.agent.as_bytes()),
             lines: Lines::copy(&plan.lines),
             hosts: plan.hosts.iter().map(|host| copy(host.authority.as_bytes())).collect(),

@@ -127,6 +127,7 @@ const fn status(failure: &Failure) -> StatusCode {
         | Failure::Call { .. }
         | Failure::Url(_)
         | Failure::Status { .. }
+        | Failure::Variables(_)
         | Failure::Decode(_)
         | Failure::Body(_)
         | Failure::Several(_)

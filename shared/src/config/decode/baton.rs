@@ -1,6 +1,7 @@
 //! `"@baton"`: strict where KrakenD is not. Unknown keys and odd kinds are refused, since nothing
 //! else tells of a slip here.
 
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub(super) fn service(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonServ
         bake: one(&mut f, "bake", faults, duration),
         threads: one(&mut f, "threads", faults, threads),
         krakend_version: one(&mut f, "krakend_version", faults, version),
+        name_servers: one(&mut f, "name_servers", faults, name_servers).unwrap_or_default(),
         limits: limits(&mut f, faults),
     };
     f.finish_strictly(faults);
@@ -130,6 +132,24 @@ fn threads(node: &Node) -> Result<NonZeroUsize, &'static str> {
         .filter(|count| *count <= THREADS_MAX)
         .and_then(NonZeroUsize::new)
         .ok_or("a number of threads from 1 to 512")
+}
+
+fn name_servers(node: &Node) -> Result<Vec<SocketAddr>, &'static str> {
+    const DNS: u16 = 53;
+    let address = |node: &Node| match &node.value {
+        Value::String(text) => {
+            let alone = text.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, DNS));
+            alone.or_else(|| text.parse().ok())
+        },
+        _ => None,
+    };
+    let servers: Option<Vec<SocketAddr>> = match &node.value {
+        Value::Array(items) => items.iter().map(address).collect(),
+        _ => None,
+    };
+    servers
+        .filter(|servers| (1..=3).contains(&servers.len()))
+        .ok_or("a list of one to three addresses, each with or without a port: \"10.0.0.2\", \"127.0.0.1:5353\"")
 }
 
 fn version(node: &Node) -> Result<String, &'static str> {

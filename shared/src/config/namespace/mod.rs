@@ -62,6 +62,8 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Backend, "qos/circuit-breaker"),
     (Level::Backend, "qos/circuit-breaker/http"),
     (Level::Backend, "qos/ratelimit/proxy"),
+    (Level::Backend, "backend/graphql"),
+    (Level::Backend, "qos/http-cache"),
 ];
 
 /// The keys of `proxy` that Baton does; the others are told of one by one.

@@ -19,7 +19,8 @@ use baton_shared::config::namespace::{self, Kind, Owner};
 use baton_shared::config::{Environment, Loaded, Problem, Sources as _, open};
 use baton_shared::control::message::{Invalid, Notice, Options};
 use baton_shared::words::JsonPointer;
-use baton_worker::plan::{CompileOptions, check_plan};
+use baton_worker::backend::via::Proxies;
+use baton_worker::plan::{CompileOptions, check_plan, include};
 use baton_worker::route::RouterFlags;
 use baton_worker::route::table::{self, Collision};
 
@@ -97,7 +98,7 @@ fn audience(args: &CheckArgs) -> Audience {
 fn check(args: &CheckArgs, path: &str, environment: &Environment, disk: &mut Disk) -> Verdict {
     let mut verdict = Verdict::new();
     verdict.say(format_args!("Parsing configuration file: {path}"));
-    let Loaded { config, notices } = match open(path, environment, disk) {
+    let Loaded { mut config, notices } = match open(path, environment, disk) {
         Ok(loaded) => loaded,
         Err(refusal) => {
             verdict.bad("parsing the configuration file", &refusal.text);
@@ -105,6 +106,8 @@ fn check(args: &CheckArgs, path: &str, environment: &Environment, disk: &mut Dis
             return verdict;
         },
     };
+    let included = include(&mut config, disk);
+    verdict.found(Grade::Warning, included);
     for notice in &notices {
         verdict.found(grade(notice), [Notice::from(notice)]);
     }
@@ -170,7 +173,8 @@ fn judge(args: &CheckArgs, config: &ServiceConfig, disk: &Disk, verdict: &mut Ve
         let first = collisions.first().map(ToString::to_string).unwrap_or_default();
         verdict.bad("testing the configuration file", first);
     }
-    match check_plan(config, &CompileOptions { options: Options::default(), threads: 1 }) {
+    let proxies = Proxies::default();
+    match check_plan(config, &CompileOptions { options: Options::default(), threads: 1, proxies }) {
         Ok(notices) => verdict.found(Grade::Remark, notices),
         Err(refused) => {
             // With -d the dump is what was asked for, and the file reads well.

@@ -156,9 +156,11 @@ impl BreakerPlan {
 /// What a failure says about the backend: nothing, if no backend was asked or the client broke off.
 const fn outcome(failure: &Failure) -> Outcome {
     match failure {
-        Failure::NoHosts | Failure::Url(_) | Failure::DotSegment | Failure::Upload(_) => {
-            Outcome::Void
-        },
+        Failure::NoHosts
+        | Failure::Url(_)
+        | Failure::DotSegment
+        | Failure::Upload(_)
+        | Failure::Variables(_) => Outcome::Void,
         Failure::Late
         | Failure::Limited
         | Failure::BreakerOpen

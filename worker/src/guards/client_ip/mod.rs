@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use crate::message::{Head, Peer};
 use crate::route::RouterFlags;
 
-use network::Network;
+pub(crate) use network::Network;
 
 /// Whom to believe, and which fields: compiled from the `router` namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// A network: its first bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
+pub(crate) enum Network {
     V4 { bits: u32, mask: u32 },
     V6 { bits: u128, mask: u128 },
 }
 
 impl Network {
     /// `10.0.0.0/8`, `10.1.2.3`, `fd00::/8`; an IPv4 network in IPv6 form is an IPv4 network.
-    pub(super) fn parse(entry: &str) -> Option<Self> {
+    pub(crate) fn parse(entry: &str) -> Option<Self> {
         let Some((address, len)) = entry.split_once('/') else {
             return Some(match entry.parse::<IpAddr>().ok()?.to_canonical() {
                 IpAddr::V4(ip) => Self::V4 { bits: ip.to_bits(), mask: u32::MAX },
@@ -47,7 +47,7 @@ impl Network {
         Some(Self::V6 { bits: ip.to_bits() & mask, mask })
     }
 
-    pub(super) fn contains(self, ip: IpAddr) -> bool {
+    pub(crate) fn contains(self, ip: IpAddr) -> bool {
         match (self, ip) {
             (Self::V4 { bits, mask }, IpAddr::V4(ip)) => ip.to_bits() & mask == bits,
             (Self::V6 { bits, mask }, IpAddr::V6(ip)) => ip.to_bits() & mask == bits,

@@ -43,6 +43,16 @@ impl AnswerSlots {
         Some(self.wanted.len() - 1)
     }
 
+    /// The place of what is wanted already.
+    pub(super) fn known(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| **known == *name)
+    }
+
+    /// Wants what a sequential endpoint hands on to every later call.
+    pub(crate) fn propagate(&mut self, name: &str) {
+        let _none = self.place(name);
+    }
+
     /// All of them, by their places.
     pub(crate) fn into_wanted(self) -> Box<[Wanted]> {
         self.wanted.into()

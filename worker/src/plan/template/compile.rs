@@ -117,11 +117,29 @@ impl Text {
 }
 
 fn placeholder(name: &str, known: &mut Known<'_>, shares_segment: bool) -> Placeholder {
+    let source = source(name, known);
+    let literal = format!("{{{{.{}}}}}", krakend_key(name)).into_bytes().into();
+    Placeholder { source, literal, shares_segment }
+}
+
+/// The same outside of a pattern, where nothing is wanted that nobody wants already.
+pub(super) fn source_outside(name: &str, params: &[&str], answers: &AnswerSlots) -> Source {
+    let key = krakend_key(name);
+    if let Some(param) = params.iter().rposition(|other| krakend_key(other) == key) {
+        return Source::Param(param);
+    }
+    match name.strip_prefix("JWT.") {
+        Some(claim) => Source::Claim(claim.into()),
+        None => answers.known(name).map_or(Source::Unknown, Source::Answer),
+    }
+}
+
+/// Where the value of `{name}` comes from.
+fn source(name: &str, known: &mut Known<'_>) -> Source {
     let key = krakend_key(name);
     // Placeholders whose names differ only in the case of the first letter are one; the last wins.
     let param = known.params.iter().rposition(|other| krakend_key(other) == key);
-    let source = param.map_or_else(|| other_source(name, known.answers), Source::Param);
-    Placeholder { source, literal: format!("{{{{.{key}}}}}").into_bytes().into(), shares_segment }
+    param.map_or_else(|| other_source(name, known.answers), Source::Param)
 }
 
 fn other_source(name: &str, answers: &mut AnswerSlots) -> Source {

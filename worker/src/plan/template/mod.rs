@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use crate::backend::query::QueryState;
 use crate::route::Params;
+use crate::route::params;
 use crate::route::percent::{BadEscape, GoQuoted};
 
 pub(crate) use answers::{AnswerSlots, Wanted};
@@ -53,6 +54,24 @@ pub enum Source {
     Rest(usize),
     /// Nothing: it stays literal.
     Unknown,
+}
+
+impl Source {
+    /// Where the value of `{name}` comes from outside of a pattern: `route` is the endpoint's path in gin's form, and of
+    /// earlier answers only what some pattern wants, or what is propagated.
+    pub(crate) fn of(name: &str, route: &str, answers: &AnswerSlots) -> Self {
+        compile::source_outside(name, &params::names(route), answers)
+    }
+
+    /// Its value in one request.
+    pub(crate) fn value<'v>(&self, values: &'v impl Values) -> Option<&'v [u8]> {
+        match self {
+            Self::Param(index) => values.param(*index),
+            Self::Claim(name) => values.claim(name),
+            Self::Answer(place) => values.answer(*place),
+            Self::Rest(_) | Self::Unknown => None,
+        }
+    }
 }
 
 /// The values of one request.

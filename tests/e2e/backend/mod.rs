@@ -1,0 +1,6 @@
+//! What is asked of backends, and of whom: services of the DNS, caches, GraphQL.
+
+mod cache;
+mod graphql;
+mod proxy;
+mod service;
