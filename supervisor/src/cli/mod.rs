@@ -33,7 +33,7 @@ pub const EXIT_FAILED: u8 = 1;
 
 /// Picks the role from the arguments and plays it to its end.
 pub fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let command = match Cli::try_parse_from(args::plain(std::env::args_os())) {
         Ok(cli) => cli.command,
         Err(error) => return refusal::answer(&error),
     };

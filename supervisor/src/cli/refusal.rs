@@ -41,6 +41,11 @@ fn text(error: &Error) -> String {
             let flag = both_spellings(&flag);
             format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}{}", usage(error))
         },
+        ErrorKind::InvalidValue if found(ContextKind::InvalidValue).is_empty() => {
+            let flag = found(ContextKind::InvalidArg);
+            let flag = flag.split([' ', '=']).next().unwrap_or(&flag);
+            format!("flag needs an argument: {flag}{}", usage(error))
+        },
         _ => {
             let text = error.render().to_string();
             text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
@@ -112,6 +117,7 @@ mod tests {
             "unknown command \"frobnicate\" for \"baton\"\nRun 'baton --help'",
         );
         check("baton check --nope -c k.json", "unknown flag: --nope\nUsage: baton check");
+        check("baton check -c", "flag needs an argument: --config\n");
         check("baton run -x", "unknown shorthand flag: 'x' in -x\n");
         check(
             "baton run -p abc -c k.json",

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 mod examine;
+mod spelling;
 
 pub(super) use examine::{AuditArgs, CheckArgs, TestPluginArgs};
+pub(super) use spelling::plain;
 
 use super::duration;
 
