@@ -154,7 +154,10 @@ impl Thread {
             let ends = (transport, Transport::adopt(backend)?);
             let settings = self.state.plan.tunnel(tunnel.endpoint);
             let tunnel = Tunnel::adopt(ends, unread, *tunnel, settings, stays);
-            drop(tokio::task::spawn_local(Rc::clone(self).run_tunnel(facts, tunnel)));
+            // Counted at once, not when its task first runs: a worker that drains ends when it has none.
+            self.census.enter();
+            let ticket = self.gate.enter();
+            drop(tokio::task::spawn_local(Rc::clone(self).run_tunnel(facts, tunnel, ticket)));
             return Ok(());
         }
         self.spawn(transport, facts, unread);
@@ -188,10 +191,9 @@ impl Thread {
     }
 
     /// A tunnel that was opened elsewhere.
-    async fn run_tunnel(self: Rc<Self>, facts: Facts, tunnel: Tunnel) {
-        self.census.enter();
+    async fn run_tunnel(self: Rc<Self>, facts: Facts, tunnel: Tunnel, ticket: Ticket) {
         let (gate, census) = (&self.gate, &*self.census);
-        let guest = Guest { gate, census, ticket: gate.enter() };
+        let guest = Guest { gate, census, ticket };
         self.keep_tunnel(&guest, facts, tunnel).await;
         drop(guest);
         self.tell_if_empty();

@@ -91,6 +91,8 @@ struct Pings {
     round: Round,
     sent: Instant,
     sum: Figures,
+    /// Tunnels that had gone back to the threads by then: later ones are in no answer yet.
+    kept: u64,
 }
 
 /// A worker that is ready to serve.
@@ -331,7 +333,8 @@ impl Worker {
 
     fn ping(&mut self, txn: u64, nonce: u64) {
         let round = Round::begin(txn, self.threads.count());
-        self.pings = Some(Pings { nonce, round, sent: Instant::now(), sum: Figures::default() });
+        let (sent, kept) = (Instant::now(), self.progress.kept());
+        self.pings = Some(Pings { nonce, round, sent, sum: Figures::default(), kept });
         self.threads.tell_all(|| Order::Ping { nonce });
     }
 
@@ -369,10 +372,12 @@ impl Worker {
         pings.sum = pings.sum.plus(figures);
         let txn = pings.round.count()?;
         let (sum, sent) = (pings.sum, pings.sent);
+        let is_stale = pings.kept != self.progress.kept();
         self.pings = None;
         let outstanding = self.progress.outstanding();
         if let Some(drain) = self.drain
             && sum.is_done()
+            && !is_stale
             && outstanding == 0
         {
             let cut = sum.cut;
