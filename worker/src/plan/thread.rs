@@ -3,7 +3,7 @@
 //! Values that go into every request are copied per thread: a shared one would have its reference count
 //! written by all of them.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct ThreadState {
     /// Request targets that are always the same, by the place of their backend.
     targets: Box<[OnceCell<Uri>]>,
     clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
+    /// What is held of clients' bodies for several calls.
+    pub(crate) held_bytes: Cell<usize>,
     /// What runs here and no client waits for.
     pub(crate) background: Background,
     started: Instant,
@@ -73,6 +75,7 @@ impl ThreadState {
             hosts: plan.hosts.iter().map(|host| copy(host.authority.as_bytes())).collect(),
             targets: (0..plan.backends).map(|_| OnceCell::new()).collect(),
             clients: RefCell::new(clients.into()),
+            held_bytes: Cell::new(0),
             background: Background::default(),
             started: Instant::now(),
             plan,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use baton_shared::log;
 use tokio::time::Instant;
 
-use super::body::CallBody;
+use super::body::{CallBody, Share};
 use super::{Asked, Outcome, Part, concurrent, parallel, sequential, shadow};
 use crate::backend::Failure;
 use crate::decode::Broken;
@@ -26,7 +26,8 @@ pub(super) async fn run(
     begun: Instant,
 ) -> Result<Response, Failure> {
     let deadline = begun + plan.budget;
-    let mut body = CallBody::new(body, plan.body, deadline).await?;
+    let mut share = Share::new(&thread.held_bytes);
+    let mut body = CallBody::new(body, plan.body, &mut share, deadline).await?;
     if plan.shadow.is_some() {
         shadow::begin(thread, endpoint, asked, body.copy());
     }
