@@ -112,6 +112,10 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let verdict = judged(&mut compiler);
     let (verdict, router) = both(verdict, route(&compiler, &flags))?;
     let client_ip = client_ip(&mut compiler, &flags);
+    if config.expect_continue_timeout.positive().is_some() {
+        let at = JsonPointer::root().key("expect_continue_timeout");
+        compiler.tell(&at, "is not built: a body is sent at once, whatever `Expect` says");
+    }
     compiler.service_rate = service_rate(&mut compiler);
     let endpoints: Vec<_> = config
         .endpoints
