@@ -15,7 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
     let path = ["krakend.json", "krakend.yaml", "krakend.toml"][usize::from(format % 3)];
     match load(path, text, &Environment::default()) {
         Ok(loaded) => {
-            let options = CompileOptions { options: Options::default(), threads: 1 };
+            let (options, proxies) = (Options::default(), Default::default());
+            let options = CompileOptions { options, threads: 1, proxies };
             let _verdict = check_plan(&loaded.config, &options);
         },
         Err(refusal) => assert!(!refusal.findings.is_empty(), "{}", refusal.text),
