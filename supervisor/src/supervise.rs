@@ -30,6 +30,8 @@ pub struct Settings {
     pub history: Option<PathBuf>,
     /// When the configuration cannot be served at the start, serve the last-known-good copy.
     pub last_known_good: bool,
+    /// Where the rendered configuration is kept (`FC_OUT`).
+    pub rendered: Option<PathBuf>,
     /// Listening sockets from outside: socket activation, descriptor store.
     pub inherited: Vec<(SocketAddr, Vec<OwnedFd>)>,
     /// At a stop, keep the listening sockets open to the last: somebody outside holds them for the

@@ -4,7 +4,7 @@
 
 use baton_tests::golden::{NOT_BUILT, command, differences, needs};
 
-const SUBJECTS: [&str; 30] = [
+const SUBJECTS: [&str; 31] = [
     "breaker",
     "cache",
     "coll",
@@ -12,6 +12,7 @@ const SUBJECTS: [&str; 30] = [
     "conf",
     "enc",
     "env",
+    "fc",
     "flatmap",
     "fwd",
     "graphql",
@@ -77,6 +78,7 @@ subjects! {
     configurations_are_read_as_krakend_reads_them: "conf",
     encodings_are_used_as_in_krakend: "enc",
     the_environment_overrides_as_in_krakend: "env",
+    templates_are_rendered_as_krakend_renders_them: "fc",
     fields_are_moved_as_in_krakend: "flatmap",
     requests_are_forwarded_as_krakend_forwards_them: "fwd",
     operations_of_graphql_are_sent_as_by_krakend: "graphql",

@@ -12,8 +12,21 @@ use super::node::{Node, Value};
 pub struct Environment {
     /// `KRAKEND_*` without the prefix, in lower case, sorted.
     overrides: Vec<(String, String)>,
-    /// `FC_ENABLE` is set and not empty.
-    is_flexible: bool,
+    /// `FC_*`, when `FC_ENABLE` is set and not empty.
+    flexible: Option<Flexible>,
+}
+
+/// Flexible configuration: the file is a template. What is empty is not used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flexible {
+    /// `FC_SETTINGS`: a folder of JSON files, the data of the template.
+    pub settings: String,
+    /// `FC_PARTIALS`: where `include` looks.
+    pub partials: String,
+    /// `FC_TEMPLATES`: a folder of further templates.
+    pub templates: String,
+    /// `FC_OUT`: where the rendered text is kept.
+    pub out: String,
 }
 
 /// The line of what does not come from the file.
@@ -23,25 +36,32 @@ impl Environment {
     /// Picks out of all variables (`std::env::vars_os()`) those that count.
     pub fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut environment = Self::default();
+        let (mut is_flexible, mut flexible) = (false, Flexible::default());
         for (name, value) in variables {
             let name = name.to_string_lossy();
-            if name == "FC_ENABLE" {
-                environment.is_flexible = !value.is_empty();
+            let text = || value.to_string_lossy().into_owned();
+            match name.as_ref() {
+                "FC_ENABLE" => is_flexible = !value.is_empty(),
+                "FC_SETTINGS" => flexible.settings = text(),
+                "FC_PARTIALS" => flexible.partials = text(),
+                "FC_TEMPLATES" => flexible.templates = text(),
+                "FC_OUT" => flexible.out = text(),
+                _ => {},
             }
             let Some(key) = name.strip_prefix("KRAKEND_") else { continue };
             if !key.is_empty() {
-                let value = value.to_string_lossy().into_owned();
-                environment.overrides.push((key.to_lowercase(), value));
+                environment.overrides.push((key.to_lowercase(), text()));
             }
         }
+        environment.flexible = is_flexible.then_some(flexible);
         environment.overrides.sort();
         environment
     }
 
-    /// Is the file a template (flexible configuration)?
+    /// Flexible configuration, if it is switched on.
     #[must_use]
-    pub const fn is_flexible(&self) -> bool {
-        self.is_flexible
+    pub const fn flexible(&self) -> Option<&Flexible> {
+        self.flexible.as_ref()
     }
 
     /// Lays the overrides over the members of the root.
@@ -93,7 +113,7 @@ mod tests {
             ("PORT", "1"),
             ("FC_ENABLE", ""),
         ]);
-        assert!(!set.is_flexible());
+        assert_eq!(set.flexible(), None);
         let file = br#"{"port": 1, "name": "n", "extra_config": {"router": {"a": true}}}"#;
         let wanted = br#"{"port": "9000", "name": {"x": "y"},
             "extra_config": {"router": {"a": true, "health_path": "/hc"}}}"#;
@@ -102,6 +122,14 @@ mod tests {
             set.lay_over(members);
         }
         assert_eq!(plain(&root), plain(&read(Format::Json, wanted).unwrap().root));
+    }
+
+    #[test]
+    fn flexible_configuration_is_on_with_any_text() {
+        let set = environment(&[("FC_ENABLE", "0"), ("FC_SETTINGS", "s"), ("FC_OUT", "o.yml")]);
+        let flexible = set.flexible().unwrap();
+        assert_eq!((flexible.settings.as_str(), flexible.out.as_str()), ("s", "o.yml"));
+        assert_eq!(flexible.partials, "");
     }
 
     /// Without lines.

@@ -52,12 +52,12 @@ pub enum Problem {
         /// The parser's words.
         text: String,
     },
-    /// The file is a template and cannot be rendered yet.
-    #[error(
-        "flexible configuration (FC_ENABLE) is not built yet, and this file has template actions: \
-         render it beforehand"
-    )]
-    Template,
+    /// A template includes what is not there.
+    #[error("an include has nothing to give and counts as empty: {why}")]
+    EmptyInclude {
+        /// In the system's words.
+        why: String,
+    },
     /// A value of the wrong kind.
     #[error("{found} is not {allowed}")]
     Kind {
@@ -118,6 +118,17 @@ pub enum Problem {
         /// What to write.
         replacement: &'static str,
     },
+    /// A key of KrakenD 1, which KrakenD 2 ignores.
+    #[error(
+        "the key `{key}` is KrakenD 1's and has no effect: write `{replacement}` (`baton migrate` \
+         does it)"
+    )]
+    OldKey {
+        /// As written.
+        key: String,
+        /// What to write.
+        replacement: &'static str,
+    },
     /// Two spellings of one namespace.
     #[error("`{long}` has no effect beside `{short}`, its short name")]
     BothSpellings {
@@ -133,7 +144,10 @@ pub enum Problem {
         earlier_line: u32,
     },
     /// Not version 3.
-    #[error("version {found} is not supported: write \"version\": 3")]
+    #[error(
+        "version {found} is not supported: write \"version\": 3{}",
+        if matches!(found, 1 | 2) { "; `baton migrate` also renames what was renamed since" } else { "" }
+    )]
     Version {
         /// As written; 0 when absent.
         found: i64,

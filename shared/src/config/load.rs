@@ -1,4 +1,4 @@
-//! The way of a configuration: bytes → document → environment laid over → decoded → checked and
+//! The way of a configuration: (template → text →) bytes → document → environment laid over → decoded → checked and
 //! defaulted. Nothing is read from disk and no clock is asked, but through [`Sources`].
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::decode::{Faults, Place, service};
 use super::environment::Environment;
 use super::finding::{Finding, Problem};
+use super::flexible;
 use super::init::init;
 use super::model::{ServiceConfig, Source};
 use super::node::Value;
@@ -45,39 +46,133 @@ impl From<&Refusal> for Invalid {
 }
 
 /// Where the files of a configuration come from: the disk, or the process that watches them.
-pub trait Sources {
-    /// The content of the file at `path`, as the configuration or the person names it.
+///
+/// Paths are as the configuration or the person names them; errors are in the system's words:
+/// `open krakend.json: no such file or directory`.
+pub trait Sources: Send {
+    /// The content of a file.
     ///
     /// # Errors
-    /// Why it cannot be had, in the system's words: `open krakend.json: no such file or directory`.
+    /// Why it cannot be had.
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// The names in a folder that end so, sorted.
+    ///
+    /// # Errors
+    /// Why they cannot be had.
+    fn folder(&mut self, path: &str, ending: &str) -> Result<Vec<String>, String> {
+        let _needless = ending;
+        Err(format!("open {path}: no such file or directory"))
+    }
+
+    /// Keeps a rendered configuration where `FC_OUT` says.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn keep(&mut self, path: &str, text: &[u8]) -> Result<(), String> {
+        let (_nowhere, _needless) = (path, text);
+        Ok(())
+    }
+}
+
+/// A configuration as it is read: rendered, if it is a template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// How it is named in messages.
+    pub name: String,
+    /// JSON, YAML or TOML.
+    pub format: Format,
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// What is to be said about the rendering.
+    pub notices: Vec<Finding>,
+}
+
+/// The text of the configuration at `path`, out of `sources`.
+///
+/// # Errors
+/// When a file cannot be had, or the template cannot be rendered.
+pub fn text(
+    path: &str,
+    environment: &Environment,
+    sources: &mut dyn Sources,
+) -> Result<Text, Refusal> {
+    let bytes = sources
+        .file(path)
+        .map_err(|text| refused_as_a_whole(path, &text.clone(), 0, Problem::Syntax { text }))?;
+    let Some(flexible) = environment.flexible() else {
+        let (name, format) = (path.to_owned(), Format::of(path));
+        return Ok(Text { name, format, bytes, notices: Vec::new() });
+    };
+    let rendered = flexible::render(path, &bytes, flexible, sources)?;
+    let (name, format) = if flexible.out.is_empty() {
+        let is_as_written = rendered.text == bytes;
+        let name = if is_as_written { path.to_owned() } else { format!("{path} (rendered)") };
+        (name, Format::Json) // whatever the ending
+    } else {
+        (flexible.out.clone(), Format::of(&flexible.out))
+    };
+    if !flexible.out.is_empty() {
+        sources.keep(&flexible.out, &rendered.text).map_err(|text| {
+            refused_as_a_whole(&flexible.out, &text.clone(), 0, Problem::Syntax { text })
+        })?;
+    }
+    Ok(Text { name, format, bytes: rendered.text, notices: rendered.notices })
 }
 
 /// Loads the configuration at `path` out of `sources`.
 ///
 /// # Errors
-/// When the file cannot be had, or as [`load`].
+/// When the file cannot be had or rendered, or as [`load`].
 pub fn open(
     path: &str,
     environment: &Environment,
     sources: &mut dyn Sources,
 ) -> Result<Loaded, Refusal> {
-    match sources.file(path) {
-        Ok(bytes) => load(path, &bytes, environment),
-        Err(text) => Err(refused_as_a_whole(path, &text.clone(), 0, Problem::Syntax { text })),
+    let text = text(path, environment, sources)?;
+    let is_rendered = text.name != path;
+    match load_text(&text, environment) {
+        Ok(mut loaded) => {
+            loaded.notices.splice(0..0, text.notices);
+            Ok(loaded)
+        },
+        Err(refusal) if is_rendered => Err(with_excerpt(refusal, &text)),
+        Err(refusal) => Err(refusal),
     }
 }
 
-/// Loads a configuration whose content is at hand; `path` is for messages and gives the format.
+/// The rendered text is nowhere to be looked at: the line in question is shown.
+fn with_excerpt(mut refusal: Refusal, text: &Text) -> Refusal {
+    const SHOWN_MAX: usize = 160;
+    for finding in &mut refusal.findings {
+        let Problem::Syntax { text: why } = &mut finding.problem else { continue };
+        let at = usize::try_from(finding.line).unwrap_or(0).checked_sub(1);
+        let line = at.and_then(|at| text.bytes.split(|byte| *byte == b'\n').nth(at));
+        let Some(line) = line.map(|line| String::from_utf8_lossy(line.trim_ascii())) else {
+            continue;
+        };
+        let mut shown: String = line.chars().take(SHOWN_MAX).collect();
+        if shown.len() < line.len() {
+            shown.push('…');
+        }
+        *why = format!("{why}; the rendered line is: {shown}");
+    }
+    refusal
+}
+
+/// Loads a configuration whose content is at hand, and is no template; `path` is for messages and
+/// gives the format.
 ///
 /// # Errors
 /// When KrakenD would refuse it, or when `"@baton"` is wrong.
 pub fn load(path: &str, bytes: &[u8], environment: &Environment) -> Result<Loaded, Refusal> {
-    if environment.is_flexible() && has_template_actions(bytes) {
-        let text = Problem::Template.to_string();
-        return Err(refused_as_a_whole(path, &text, 1, Problem::Template));
-    }
-    let format = Format::of(path);
+    let (name, format) = (path.to_owned(), Format::of(path));
+    let text = Text { name, format, bytes: bytes.to_vec(), notices: Vec::new() };
+    load_text(&text, environment)
+}
+
+fn load_text(text: &Text, environment: &Environment) -> Result<Loaded, Refusal> {
+    let (path, bytes, format) = (text.name.as_str(), &text.bytes, text.format);
     let Document { mut root, repeated } = match read(format, bytes) {
         Ok(document) => document,
         Err(error) => return Err(unreadable(path, error)),
@@ -101,11 +196,6 @@ pub fn load(path: &str, bytes: &[u8], environment: &Environment) -> Result<Loade
             Err(Refusal { text: format!("'{path}': {text}"), findings: faults.findings })
         },
     }
-}
-
-/// Without them a template renders to itself.
-fn has_template_actions(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|pair| pair == b"{{")
 }
 
 fn refused_as_a_whole(path: &str, text: &str, line: u32, problem: Problem) -> Refusal {

@@ -1,6 +1,6 @@
 //! The two vocabularies between the supervisor and a worker.
 //!
-//! A worker's life: `Hello` → (`Start`) → `Need`… → (`NeedSoft`) → `Plan` or `Invalid` → (`Listen`) → `Warming`… →
+//! A worker's life: `Hello` → (`Start`) → `Need`… → (`Rendered`) → (`NeedSoft`) → `Plan` or `Invalid` → (`Listen`) → `Warming`… →
 //! `Ready` → (`Probe`) `Probed` → (`Accept`) `Accepting` → (`StopAccept`) `Stopped` →
 //! (`HandOverTo`) `HandedOver` → (`Drain`) `Drained` → gone.
 
@@ -151,6 +151,9 @@ pub enum FromWorker {
     },
     /// I need memory for limits and breakers that outlives me: of this size at least.
     NeedSoft(Sizes),
+    /// The configuration was rendered, and `FC_OUT` wants to have the text. Descriptor: the text,
+    /// sealed. Nothing is written before the commit.
+    Rendered,
     /// The configuration is good: this is what the supervisor must know of it.
     Plan(Plan),
     /// The configuration is refused.
@@ -300,6 +303,22 @@ impl Message for FromWorker {
     const KIND: Kind = Kind::FromWorker;
 
     fn fds(&self) -> usize {
-        0
+        match self {
+            Self::Rendered => 1,
+            Self::Hello { .. }
+            | Self::Need { .. }
+            | Self::NeedSoft(_)
+            | Self::Plan(_)
+            | Self::Invalid(_)
+            | Self::Warming { .. }
+            | Self::Ready
+            | Self::Probed { .. }
+            | Self::Accepting
+            | Self::Stopped
+            | Self::HandedOver { .. }
+            | Self::Pong { .. }
+            | Self::Drained { .. }
+            | Self::Fatal { .. } => 0,
+        }
     }
 }

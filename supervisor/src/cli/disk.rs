@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use baton_shared::config::Sources;
 use baton_shared::config::read::BYTES_MAX;
 
+use crate::snapshot::kept;
+
 /// Files as they are on disk; relative paths begin in the working directory, as in KrakenD.
 pub(super) struct Disk {
     folder: PathBuf,
@@ -46,6 +48,25 @@ impl Sources for Disk {
             Ok(_length) => Ok(bytes),
             Err(error) => Err(system_text("read", path, &error)),
         }
+    }
+
+    fn folder(&mut self, path: &str, ending: &str) -> Result<Vec<String>, String> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotADirectory => system_text("readdirent", path, &error),
+            _ => system_text("open", path, &error),
+        };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(self.folder.join(path)).map_err(failed)? {
+            names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        }
+        names.retain(|name| name.ends_with(ending));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn keep(&mut self, path: &str, text: &[u8]) -> Result<(), String> {
+        let file = self.folder.join(path);
+        kept::write(&file, text).map_err(|error| system_text("open", path, &error))
     }
 }
 

@@ -14,6 +14,7 @@ mod check;
 mod audit;
 mod plugin;
 mod document;
+mod migrate;
 mod target;
 mod reload;
 mod status;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => document::completions(&args),
         Command::Man => document::manual(),
         Command::Schema => check::print_schema(),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Stop(args) => stop::run(&args),

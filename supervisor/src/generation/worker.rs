@@ -51,6 +51,8 @@ pub struct Worker {
     pub(crate) health: Health,
     /// Files that are being read for it.
     pub(crate) reads: usize,
+    /// Its configuration as rendered, for `FC_OUT`.
+    pub(crate) rendered: Option<OwnedFd>,
     orders: mpsc::Sender<Order>,
     kill: Arc<Notify>,
     tasks: [AbortHandle; 3],
@@ -79,7 +81,8 @@ impl Worker {
         let waiter = tokio::spawn(wait(id, child, Arc::clone(&kill), end, heard.clone()));
         let tasks = [writer.abort_handle(), reader.abort_handle(), waiter.abort_handle()];
         let (hash, health) = (String::new(), Health::default());
-        Ok(Self { generation, pid, hash, health, reads: 0, orders, kill, tasks })
+        let rendered = None;
+        Ok(Self { generation, pid, hash, health, reads: 0, rendered, orders, kill, tasks })
     }
 
     /// Queues an order. A worker that does not read its orders is killed: it could not even be
@@ -124,8 +127,12 @@ async fn read(
     heard: mpsc::Sender<Heard>,
     ended: tokio::sync::oneshot::Sender<()>,
 ) {
-    while let Ok((txn, message, _no_fds)) = channel.receive::<FromWorker>().await {
-        if heard.send(Heard::Message(id, txn, Box::new(message))).await.is_err() {
+    while let Ok((txn, message, fds)) = channel.receive::<FromWorker>().await {
+        let what = match fds.into_iter().next() {
+            Some(text) => Heard::Rendered(id, text), // nothing else comes with a descriptor
+            None => Heard::Message(id, txn, Box::new(message)),
+        };
+        if heard.send(what).await.is_err() {
             return;
         }
     }

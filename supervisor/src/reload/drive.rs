@@ -2,6 +2,7 @@
 //! waits: what takes time runs beside the loop and comes back as [`Heard`].
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ use crate::supervise::Settings;
 pub enum Heard {
     /// A worker said something, as part of that transaction.
     Message(WorkerId, u64, Box<FromWorker>),
+    /// A worker rendered its configuration: the text, sealed.
+    Rendered(WorkerId, OwnedFd),
     /// A worker's channel is broken.
     Lost(WorkerId),
     /// A worker's process has ended.
@@ -42,6 +45,8 @@ pub enum Heard {
     Bound(TxnId, Result<Vec<(std::net::SocketAddr, Shards)>, String>),
     /// An address that nobody wants any more may be closed.
     LeaveTime,
+    /// The rendered configuration was written to `FC_OUT`, or why not.
+    Kept(Result<(), String>),
     /// The last-known-good copy was written, or not.
     Saved(Result<(), String>),
 }
@@ -135,6 +140,12 @@ impl<T: FnMut(Notice)> Drive<T> {
     pub(crate) fn translate(&mut self, state: &Reload, heard: Heard) -> Option<Event> {
         match heard {
             Heard::Message(worker, txn, message) => self.hear(state, worker, txn, *message),
+            Heard::Rendered(worker, text) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.rendered = Some(text);
+                }
+                None
+            },
             Heard::Lost(worker) => Some(Event::Lost(worker)),
             Heard::Exited(worker, end) => Some(Event::Exited(worker, end)),
             Heard::Snapshot(txn, set, what) => {
@@ -148,6 +159,11 @@ impl<T: FnMut(Notice)> Drive<T> {
             Heard::Bound(txn, outcome) => self.was_bound(txn, outcome),
             Heard::LeaveTime => {
                 self.close_leaving();
+                None
+            },
+            Heard::Kept(outcome) => {
+                let warning = outcome.err();
+                warning.into_iter().for_each(|text| (self.tell)(Notice::Warning(text)));
                 None
             },
             Heard::Saved(outcome) => {
@@ -182,6 +198,7 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.need_soft(worker, sizes);
                 return None;
             },
+            FromWorker::Rendered => return None, // came with its descriptor: `Heard::Rendered`
             FromWorker::Plan(plan) => {
                 let hash = self.close_set(worker);
                 Said::Planned { plan: Box::new(plan), hash }
@@ -250,7 +267,7 @@ impl<T: FnMut(Notice)> Drive<T> {
         worker: WorkerId,
         txn: u64,
         message: ToWorker,
-        fds: Vec<Arc<std::os::fd::OwnedFd>>,
+        fds: Vec<Arc<OwnedFd>>,
     ) {
         if let Some(worker) = self.workers.get(&worker) {
             worker.order(Order { txn, message, fds });

@@ -77,6 +77,7 @@ impl<T: FnMut(Notice)> Drive<T> {
         if let Some(set) = self.sets.get(&generation) {
             self.keeper.save(&self.config, set, &self.heard);
         }
+        self.keep_rendered(generation);
         self.candidate = Some(generation);
         self.tell_sources(state);
     }

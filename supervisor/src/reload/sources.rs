@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use baton_shared::control::ToWorker;
 use baton_shared::control::message::Invalid;
+use baton_shared::os::memfd;
 use baton_shared::words::GenerationId;
 
 use super::drive::{Drive, Heard};
 use super::event::{Snapshotted, TxnId, WorkerId};
 use super::notice::Notice;
 use super::state::Reload;
+use crate::generation::worker::Worker;
 use crate::snapshot::set::Fingerprint;
 use crate::snapshot::source::Source;
-use crate::snapshot::{draft, history, source};
+use crate::snapshot::{draft, history, kept, source};
 
 /// How long one file may take; a file system that hangs is an answer, too.
 const READ: Duration = Duration::from_secs(2);
 /// Files that are read for one worker at the same time.
 const READS_MAX: usize = 64;
+/// The largest rendered configuration.
+const RENDERED_BYTES_MAX: usize = 64 << 20;
 /// The longest path that the kernel takes.
 const PATH_BYTES_MAX: usize = 4_096;
 
@@ -114,6 +118,21 @@ impl<T: FnMut(Notice)> Drive<T> {
         let set = self.sets.get_mut(&worker.generation);
         worker.hash = set.map(|set| set.close()).unwrap_or_default();
         worker.hash.clone()
+    }
+
+    /// What is in force now goes where `FC_OUT` says, beside the loop.
+    pub(super) fn keep_rendered(&mut self, generation: GenerationId) {
+        let Some(path) = self.settings.rendered.clone() else { return };
+        let of = |worker: &&mut Worker| worker.generation == generation;
+        let text = self.workers.values_mut().find(of).and_then(|worker| worker.rendered.take());
+        let Some(text) = text else { return };
+        let (file, heard) = (self.folder.join(&path), self.heard.clone());
+        drop(tokio::task::spawn_blocking(move || {
+            let outcome = memfd::read(&text, RENDERED_BYTES_MAX)
+                .and_then(|text| kept::write(&file, &text))
+                .map_err(|error| format!("FC_OUT is not written: {}: {error}", path.display()));
+            drop(heard.blocking_send(Heard::Kept(outcome)));
+        }));
     }
 
     /// What the file watch should look at: what serves, and what was tried last, so that repairing

@@ -47,6 +47,7 @@ impl Trial {
             threads: 2,
             history: Some(folder.join("state")),
             last_known_good: false,
+            rendered: None,
             inherited: Vec::new(),
             listeners_outlive: false,
             worker: fake_worker::program(),

@@ -7,3 +7,4 @@ pub mod source;
 pub mod set;
 pub mod draft;
 pub mod history;
+pub mod kept;

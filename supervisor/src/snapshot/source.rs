@@ -71,12 +71,15 @@ pub fn read(path: &Path) -> Source {
 }
 
 fn read_file_or_folder(path: &Path) -> io::Result<Source> {
+    if let Some((folder, ending)) = pattern(path) {
+        return read_folder(folder, ending);
+    }
     // Without `O_NONBLOCK` opening a pipe waits for its other end.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
-        return read_folder(path);
+        return read_folder(path, "");
     }
     if !kind.is_file() {
         return Err(io::Error::other("neither a file nor a folder"));
@@ -98,11 +101,22 @@ fn stamp(file: &File) -> io::Result<(u64, i64, i64)> {
     Ok((of.size(), of.mtime(), of.mtime_nsec()))
 }
 
-fn read_folder(path: &Path) -> io::Result<Source> {
+/// `settings/*.json`: the folder, and how the names that count end. So files that nobody reads, such
+/// as those of an editor, make no other content.
+#[must_use]
+pub fn pattern(path: &Path) -> Option<(&Path, &str)> {
+    let ending = path.file_name()?.to_str()?.strip_prefix('*')?;
+    Some((path.parent()?, ending))
+}
+
+fn read_folder(path: &Path, ending: &str) -> io::Result<Source> {
     let mut names = Vec::new();
     let mut bytes = 0;
     for entry in std::fs::read_dir(path)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(ending) {
+            continue;
+        }
         bytes += name.len() + 4;
         if bytes > FOLDER_BYTES_MAX {
             return Err(io::Error::other("too many files in the folder"));
@@ -216,6 +230,11 @@ mod tests {
         let names = vec!["a.json".to_owned(), "b.json".to_owned()];
         assert_eq!(read(&at).found, Found::Folder { names });
         assert_eq!(read(&at.join("a.json").join("x")).found, Found::Missing);
+        std::fs::write(at.join(".a.json.swp"), "").unwrap();
+        let names = vec!["a.json".to_owned(), "b.json".to_owned()];
+        assert_eq!(read(&at.join("*.json")).found, Found::Folder { names });
+        assert_eq!(read(&at.join("*.tmpl")).found, Found::Folder { names: Vec::new() });
+        assert_eq!(read(&at.join("no/*.json")).found, Found::Missing);
         std::fs::remove_dir_all(at).unwrap();
     }
 

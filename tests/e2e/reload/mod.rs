@@ -2,9 +2,9 @@
 //!
 //! [`kept`] is what a client notices (nothing) · [`streams`] what takes longer than a reload ·
 //! [`torture`] everything at once · [`storm`] too many reloads · [`listeners`] addresses that come and go ·
-//! [`sources`] how files change · [`faults`] new workers that fail · [`starved`] such that
-//! run out of descriptors · [`death`] old ones that die · [`leaks`] what is left over ·
-//! [`limits`] what outlives a worker.
+//! [`sources`] how files change · [`flexible`] templates and what they are made of · [`faults`] new
+//! workers that fail · [`starved`] such that run out of descriptors · [`death`] old ones that die ·
+//! [`leaks`] what is left over · [`limits`] what outlives a worker.
 
 mod kept;
 mod streams;
@@ -12,6 +12,7 @@ mod torture;
 mod storm;
 mod listeners;
 mod sources;
+mod flexible;
 mod faults;
 mod starved;
 mod death;

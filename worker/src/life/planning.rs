@@ -1,6 +1,8 @@
 //! Reading and compiling the configuration, off the control loop: it may take a while, and it may ask
 //! for files meanwhile.
 
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::{self, Environment, Sources};
 use baton_shared::control::message::{Found, Invalid, Notice, Start};
 use baton_shared::log;
+use baton_shared::os::memfd;
+use nix::unistd::{AccessFlags, access};
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Phase};
@@ -19,61 +23,98 @@ use crate::route::table::endpoint_method;
 /// How long a file that was asked for may take.
 const FILE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A file or folder that the configuration names.
+/// What planning wants of the supervisor.
 #[derive(Debug)]
-pub(crate) struct Need {
-    pub(crate) path: String,
-    /// What is there, and its bytes if it is a file.
-    pub(crate) answer: blocking::SyncSender<(Found, Vec<u8>)>,
+pub(crate) enum Wish {
+    /// A file or folder that the configuration names; what is there, and its bytes if it is a file.
+    Need { path: String, answer: blocking::SyncSender<(Found, Vec<u8>)> },
+    /// The rendered text, sealed, is to be kept.
+    Keep(OwnedFd),
 }
 
 /// A plan in the making.
 #[derive(Debug)]
 pub(crate) struct Planning {
-    pub(crate) needs: mpsc::UnboundedReceiver<Need>,
+    pub(crate) wishes: mpsc::UnboundedReceiver<Wish>,
     pub(crate) outcome: oneshot::Receiver<Result<Arc<Plan>, Box<Invalid>>>,
 }
 
 /// Starts to plan on a thread of its own.
 pub(crate) fn start(start: Start, text: Vec<u8>) -> std::io::Result<Planning> {
-    let (ask, needs) = mpsc::unbounded_channel();
+    let (ask, wishes) = mpsc::unbounded_channel();
     let (tell, outcome) = oneshot::channel();
     drop(std::thread::Builder::new().name("plan".to_owned()).spawn(move || {
         fault::strike(Phase::Plan);
-        drop(tell.send(plan(&start, &text, &mut Asker(ask))));
+        let mut files = Asker { start: &start, text: Some(text), ask };
+        drop(tell.send(plan(&start, &mut files)));
     })?);
-    Ok(Planning { needs, outcome })
+    Ok(Planning { wishes, outcome })
 }
 
-/// Asks the supervisor for files.
-struct Asker(mpsc::UnboundedSender<Need>);
+/// Asks the supervisor for files; the configuration itself has come already.
+struct Asker<'a> {
+    start: &'a Start,
+    text: Option<Vec<u8>>,
+    ask: mpsc::UnboundedSender<Wish>,
+}
 
-impl Asker {
+impl Asker<'_> {
     fn read(&self, path: &str) -> (Found, Vec<u8>) {
         let (answer, inbox) = blocking::sync_channel(1);
-        let need = Need { path: path.to_owned(), answer };
-        let late = || (Found::Failed { reason: "no answer in time".to_owned() }, Vec::new());
-        if self.0.send(need).is_err() {
+        let wish = Wish::Need { path: path.to_owned(), answer };
+        let late =
+            || (Found::Failed { reason: format!("open {path}: no answer in time") }, Vec::new());
+        if self.ask.send(wish).is_err() {
             return late();
         }
         inbox.recv_timeout(FILE_DEADLINE).unwrap_or_else(|_late| late())
     }
 }
 
-impl Sources for Asker {
+fn missing(path: &str) -> String {
+    format!("open {path}: no such file or directory")
+}
+
+impl Sources for Asker<'_> {
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        match self.read(path) {
-            (Found::File { .. }, content) => Ok(content),
-            (Found::Folder { .. }, _) => Err(format!("read {path}: is a directory")),
-            (Found::Missing, _) => Err(format!("open {path}: no such file or directory")),
-            (Found::Failed { reason }, _) => Err(format!("open {path}: {reason}")),
+        if path == self.start.config_path
+            && let Some(text) = self.text.take()
+        {
+            return Ok(text);
         }
+        match self.read(path) {
+            (Found::File { .. }, bytes) => Ok(bytes),
+            (Found::Folder { .. }, _) => Err(format!("read {path}: is a directory")),
+            (Found::Missing, _) => Err(missing(path)),
+            (Found::Failed { reason }, _) => Err(reason),
+        }
+    }
+
+    fn folder(&mut self, path: &str, ending: &str) -> Result<Vec<String>, String> {
+        match self.read(&format!("{}/*{ending}", path.trim_end_matches('/'))) {
+            (Found::Folder { names }, _) => Ok(names),
+            (Found::File { .. } | Found::Missing, _) => Err(missing(path)),
+            (Found::Failed { reason }, _) => Err(reason),
+        }
+    }
+
+    /// The supervisor writes, and not before the commit; whether it can is looked at now.
+    fn keep(&mut self, path: &str, text: &[u8]) -> Result<(), String> {
+        let file = Path::new(path);
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let place = if file.exists() { file } else { folder.unwrap_or_else(|| Path::new(".")) };
+        if let Err(errno) = access(place, AccessFlags::W_OK) {
+            return Err(format!("open {path}: {}", errno.desc().to_lowercase()));
+        }
+        let text = memfd::sealed("baton-rendered", text).map_err(|error| error.to_string())?;
+        drop(self.ask.send(Wish::Keep(text))); // nobody there: nobody serves it either
+        Ok(())
     }
 }
 
-fn plan(start: &Start, text: &[u8], files: &mut Asker) -> Result<Arc<Plan>, Box<Invalid>> {
+fn plan(start: &Start, files: &mut Asker<'_>) -> Result<Arc<Plan>, Box<Invalid>> {
     let environment = Environment::of(std::env::vars_os());
-    let mut loaded = config::load(&start.config_path, text, &environment)
+    let mut loaded = config::open(&start.config_path, &environment, files)
         .map_err(|refusal| Box::new(Invalid::from(&refusal)))?;
     loaded.config.debug_endpoint |= start.options.debug;
     tell_unsupported_methods(&loaded.config);

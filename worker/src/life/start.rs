@@ -2,7 +2,7 @@
 //!
 //! Before the control loop; the supervisor's pings are answered meanwhile.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use baton_shared::control::Channel;
@@ -13,7 +13,7 @@ use baton_shared::soft::{Memory, Tenant};
 use baton_shared::words::GenerationId;
 
 use super::control::End;
-use super::planning::{self, Need, Planning};
+use super::planning::{self, Planning, Wish};
 use crate::plan::Plan;
 
 /// The largest configuration.
@@ -59,9 +59,20 @@ fn content(fds: &[OwnedFd]) -> Option<Vec<u8>> {
 
 /// Passes questions for files on until the plan is made.
 async fn await_plan(channel: &Channel, txn: u64, mut planning: Planning) -> Result<Arc<Plan>, End> {
-    let mut asked: Option<Need> = None;
+    let mut asked = None;
     loop {
         tokio::select! {
+            biased;
+            Some(wish) = planning.wishes.recv(), if asked.is_none() => match wish {
+                Wish::Need { path, answer } => {
+                    say(channel, txn, &FromWorker::Need { path }).await?;
+                    asked = Some(answer);
+                },
+                Wish::Keep(text) => {
+                    let sent = channel.send(txn, &FromWorker::Rendered, &[text.as_fd()]).await;
+                    sent.map_err(|_gone| End::Failed)?;
+                },
+            },
             outcome = &mut planning.outcome => return match outcome {
                 Ok(Ok(plan)) => Ok(plan),
                 Ok(Err(invalid)) => {
@@ -71,14 +82,10 @@ async fn await_plan(channel: &Channel, txn: u64, mut planning: Planning) -> Resu
                 },
                 Err(_panicked) => Err(End::Failed),
             },
-            Some(need) = planning.needs.recv(), if asked.is_none() => {
-                say(channel, txn, &FromWorker::Need { path: need.path.clone() }).await?;
-                asked = Some(need);
-            },
             message = channel.receive::<ToWorker>() => match message {
                 Ok((_, ToWorker::File { found, .. }, fds)) => {
-                    if let Some(need) = asked.take() {
-                        drop(need.answer.send((found, content(&fds).unwrap_or_default())));
+                    if let Some(answer) = asked.take() {
+                        drop(answer.send((found, content(&fds).unwrap_or_default())));
                     }
                 },
                 Ok((txn, ToWorker::Ping { nonce }, _)) => alive(channel, txn, nonce).await?,

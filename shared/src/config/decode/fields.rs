@@ -5,6 +5,7 @@ use super::{Faults, Place};
 use crate::config::duration::GoDuration;
 use crate::config::environment::LINE_NONE;
 use crate::config::finding::Problem;
+use crate::config::migrate::renamed;
 use crate::config::nearest::nearest;
 use crate::config::node::{Node, Value};
 
@@ -111,6 +112,11 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let place = self.place.key(key, key, node);
+            let today = renamed(key).filter(|name| self.asked.contains(name));
+            if let Some(replacement) = today {
+                faults.notice(&place, Problem::OldKey { key: key.clone(), replacement });
+                continue;
+            }
             let nearest = nearest.map(str::to_owned);
             faults.notice(&place, Problem::UnknownKey { key: key.clone(), nearest });
         }

@@ -10,6 +10,7 @@ use crate::words::JsonPointer;
 
 mod table;
 
+pub(super) use table::replacement_of_old;
 pub use table::{KNOWN, Known};
 
 /// Where an `extra_config` stands.
@@ -214,7 +215,7 @@ fn judge(extra: &ExtraConfig, level: Level, mut tell: impl FnMut(&JsonPointer, P
                 Problem::MisplacedNamespace { name: namespace.spelling.clone(), levels }
             },
             None if is_comment => continue,
-            None => match table::replacement_of_old(name) {
+            None => match replacement_of_old(name) {
                 Some(replacement) => Problem::OldNamespace { name: name.clone(), replacement },
                 None => {
                     let here = KNOWN.iter().filter(|known| known.levels.contains(&level));

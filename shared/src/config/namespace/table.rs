@@ -227,6 +227,6 @@ const OLD: &[(&str, &str)] = &[
     ("github_com/devopsfaith/krakend/router/gin", "router"),
 ];
 
-pub(super) fn replacement_of_old(name: &str) -> Option<&'static str> {
+pub(in crate::config) fn replacement_of_old(name: &str) -> Option<&'static str> {
     OLD.iter().find(|(old, _)| *old == name).map(|(_, replacement)| *replacement)
 }

@@ -1,6 +1,7 @@
 //! Whole configurations against what the real KrakenD says of them.
 
 mod decoding;
+mod flexible;
 mod dumps;
 mod findings;
 mod formats;

@@ -137,12 +137,3 @@ fn long_names_become_short_and_the_short_one_wins() {
     );
     assert_eq!(loaded.notices.len(), 1);
 }
-
-#[test]
-fn a_template_is_refused_while_it_cannot_be_rendered() {
-    let on = [("FC_ENABLE", "0")];
-    let refusal = load_with(r#"{"version":{{ 3 }}}"#, &on).unwrap_err();
-    assert!(refusal.text.starts_with("'krakend.json': flexible configuration (FC_ENABLE) is not"));
-    assert!(load_with(r#"{"version":3}"#, &on).is_ok());
-    assert!(load_with(r#"{"version":3,"name":"{{"}"#, &[("FC_ENABLE", "")]).is_ok());
-}

@@ -13,6 +13,7 @@ pub(super) use examine::{AuditArgs, CheckArgs, TestPluginArgs};
 pub(super) use spelling::plain;
 
 use super::duration;
+use super::migrate::{self, MigrateArgs};
 
 /// The whole line.
 #[derive(Debug, Parser)]
@@ -48,6 +49,9 @@ pub(super) enum Command {
     /// Say what in a configuration could be safer, by KrakenD's rules.
     #[command(after_help = examine::AUDIT_EXAMPLES)]
     Audit(AuditArgs),
+    /// Rewrite a configuration of KrakenD 1 in today's spelling.
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(MigrateArgs),
     /// Put the present content of the configuration in force, wait, and say what happened.
     #[command(after_help = RELOAD_EXAMPLES)]
     Reload(ReloadArgs),

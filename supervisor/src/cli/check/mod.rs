@@ -16,7 +16,7 @@ use baton_shared::config::dump::{Detail, dump};
 use baton_shared::config::finding::Finding;
 use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::namespace::{self, Kind, Owner};
-use baton_shared::config::{Environment, Loaded, Problem, Sources as _, open};
+use baton_shared::config::{Environment, Loaded, Problem, open, text};
 use baton_shared::control::message::{Invalid, Notice, Options};
 use baton_shared::words::JsonPointer;
 use baton_worker::backend::via::Proxies;
@@ -112,7 +112,7 @@ fn check(args: &CheckArgs, path: &str, environment: &Environment, disk: &mut Dis
         verdict.found(grade(notice), [Notice::from(notice)]);
     }
     if let Some(against) = against(args)
-        && let Err(failed) = lint_file(path, against, disk)
+        && let Err(failed) = lint_file(path, environment, against, disk)
     {
         verdict.bad(failed.doing, failed.why);
         return verdict;
@@ -142,11 +142,18 @@ fn against(args: &CheckArgs) -> Option<Against<'_>> {
     }
 }
 
-fn lint_file(path: &str, against: Against<'_>, disk: &mut Disk) -> Result<(), lint::Failed> {
-    let bytes = disk
-        .file(path)
-        .map_err(|why| lint::Failed { doing: "loading the configuration content", why })?;
-    lint(&bytes, against)
+/// What was rendered is compared, if the file is a template.
+fn lint_file(
+    path: &str,
+    environment: &Environment,
+    against: Against<'_>,
+    disk: &mut Disk,
+) -> Result<(), lint::Failed> {
+    let text = text(path, environment, disk).map_err(|refusal| lint::Failed {
+        doing: "loading the configuration content",
+        why: refusal.text,
+    })?;
+    lint(&text.bytes, against)
 }
 
 const fn detail(times: u8) -> Option<Detail> {

@@ -8,7 +8,7 @@ mod announce;
 mod surroundings;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -120,6 +120,7 @@ async fn serve(
         threads: threads(args),
         history,
         last_known_good: args.last_known_good,
+        rendered: std::env::var_os("FC_OUT").filter(|path| !path.is_empty()).map(PathBuf::from),
         listeners_outlive: keeps_listeners(&notifier, !inherited.listeners.is_empty()),
         inherited: inherited.listeners,
         worker: WorkerProgram::default(),

@@ -7,9 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::snapshot::source;
 
 /// The kernel's own bound for links on one way.
 const LINKS_MAX: usize = 40;
@@ -32,6 +35,16 @@ struct Folder {
     whole: bool,
     /// A source, or a link on the way to one, stands in it.
     matters: bool,
+}
+
+impl Folder {
+    /// By its name, or by a pattern such as `*.json`.
+    fn counts(&self, name: &OsStr) -> bool {
+        let is_like = |known: &OsString| {
+            known.as_bytes().strip_prefix(b"*").is_some_and(|end| name.as_bytes().ends_with(end))
+        };
+        self.names.contains(name) || self.names.iter().any(is_like)
+    }
 }
 
 /// Device and inode: the same folder, whatever its name is now.
@@ -67,7 +80,7 @@ impl Plan {
         }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
         let folder = self.folders.get(parent);
-        folder.is_some_and(|folder| folder.whole || folder.names.contains(name))
+        folder.is_some_and(|folder| folder.whole || folder.counts(name))
     }
 
     fn walk(&mut self, source: &Path) {
@@ -142,7 +155,12 @@ pub(super) fn signature(sources: &[PathBuf]) -> Vec<Signature> {
     let of = |found: Metadata| {
         (found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec())
     };
-    sources.iter().map(|source| fs::metadata(source).ok().map(of)).collect()
+    sources.iter().map(|source| fs::metadata(seen(source)).ok().map(of)).collect()
+}
+
+/// What there is to be looked at: of `settings/*.json` the folder.
+fn seen(source: &Path) -> &Path {
+    source::pattern(source).map_or(source, |(folder, _)| folder)
 }
 
 /// A source that was changed, replaced or linked anew after `since`.
@@ -154,6 +172,7 @@ pub(super) fn changed_since(sources: &[PathBuf], since: SystemTime) -> Option<&P
         Duration::new(seconds, nanos) >= since
     };
     let changed = |path: &&PathBuf| {
+        let path = seen(path);
         fs::symlink_metadata(path).is_ok_and(later) || fs::metadata(path).is_ok_and(later)
     };
     sources.iter().find(changed).map(PathBuf::as_path)
@@ -200,6 +219,16 @@ mod tests {
         let plan = Plan::of(&[folder.path().join("settings")]);
         assert!(plan.minds(&folder.path().join("settings/new.json")));
         assert!(!plan.minds(&folder.path().join("other")));
+    }
+
+    #[test]
+    fn of_a_pattern_only_names_like_it_count() {
+        let folder = Temporary::new();
+        fs::create_dir(folder.path().join("settings")).unwrap();
+        let plan = Plan::of(&[folder.path().join("settings/*.json")]);
+        assert!(plan.minds(&folder.path().join("settings/new.json")));
+        assert!(!plan.minds(&folder.path().join("settings/.new.json.swp")));
+        assert!(plan.matters(&folder.path().join("settings")));
     }
 
     #[test]

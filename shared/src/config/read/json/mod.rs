@@ -38,6 +38,19 @@ pub fn read(bytes: &[u8]) -> Result<Document, ReadError> {
     Err(ReadError { text, line: root.line, at: JsonPointer::root() })
 }
 
+/// Reads any value, not only an object.
+///
+/// # Errors
+/// In Go's words.
+pub fn read_any(bytes: &[u8]) -> Result<Node, ReadError> {
+    let mut scan = Scan::new(bytes);
+    let root = scan.document()?;
+    match scan.range {
+        Some(error) => Err(error),
+        None => Ok(root),
+    }
+}
+
 /// An array or object that is not closed yet.
 struct Open {
     line: u32,
