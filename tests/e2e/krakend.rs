@@ -4,7 +4,7 @@
 
 use baton_tests::golden::{NOT_BUILT, command, differences, needs};
 
-const SUBJECTS: [&str; 31] = [
+const SUBJECTS: &[&str] = &[
     "breaker",
     "cache",
     "coll",
@@ -32,6 +32,7 @@ const SUBJECTS: [&str; 31] = [
     "seq",
     "shadow",
     "static",
+    "rss",
     "status",
     "timeout",
     "xml",
@@ -98,6 +99,7 @@ subjects! {
     chains_are_called_as_in_krakend: "seq",
     shadows_are_called_as_in_krakend: "shadow",
     static_data_is_laid_over_as_in_krakend: "static",
+    feeds_are_read_as_in_krakend: "rss",
     failing_backends_show_as_in_krakend: "status",
     timeouts_show_as_in_krakend: "timeout",
     xml_is_read_and_written_as_in_krakend: "xml",

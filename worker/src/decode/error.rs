@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::flatmap::Broken;
+use super::rss::FeedError;
 use super::xml::XmlError;
 
 /// A body that is not what its `encoding` promises.
@@ -38,6 +39,9 @@ pub enum DecodeError {
     /// An operation of `flatmap_filter` lacks arguments.
     #[error(transparent)]
     Flatmap(#[from] Broken),
+    /// No feed.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// Longer than [`super::BODY_BYTES_MAX`].
     #[error("body too large")]
     TooLarge,

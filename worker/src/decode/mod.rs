@@ -10,6 +10,7 @@ mod find;
 mod flatmap;
 mod json;
 mod prune;
+mod rss;
 mod shape;
 mod string;
 mod trie;
@@ -27,6 +28,7 @@ use baton_shared::config::node::Value as Setting;
 pub use data::{Data, Numbers};
 pub use error::DecodeError;
 pub use flatmap::{Broken, Flatmap};
+pub use rss::FeedError;
 pub use shape::{PATH_KEYS_MAX, PathTooLong, Shape};
 pub use xml::{Problem as XmlProblem, XmlError};
 
@@ -51,6 +53,8 @@ pub enum Encoding {
     String,
     /// `xml`: the element tree of the document.
     Xml,
+    /// `rss`: RSS, Atom or JSON Feed.
+    Rss,
     /// `no-op`: nothing is decoded; beside others it contributes `{}`.
     NoOp,
 }
@@ -64,7 +68,7 @@ impl Encoding {
             "string" => Some(Self::String),
             "no-op" => Some(Self::NoOp),
             "xml" => Some(Self::Xml),
-            "rss" => None,
+            "rss" => Some(Self::Rss),
             _ => Some(Self::Json),
         }
     }
@@ -142,6 +146,7 @@ impl Decoder {
             Encoding::SafeJson => json::decode(json::Root::Any, &self.shape, body),
             Encoding::String => Ok(string::decode(&self.shape, body)),
             Encoding::Xml => xml::decode(self.is_collection, &self.shape, body),
+            Encoding::Rss => Ok(rss::decode(&self.shape, &body)?),
             Encoding::NoOp => Ok(Data::empty()),
         }?;
         let Some(reshape) = &self.flatmap else { return Ok(data) };

@@ -57,7 +57,7 @@ impl<'a> Builder<'a> {
                 Token::Start(name) => self.start(name),
                 Token::Text(text) => self.text(text),
                 Token::Other => {},
-                Token::End => {
+                Token::End(_) => {
                     let Some(element) = self.open.pop() else { return Err(Stop::End) };
                     let value = self.close(&element);
                     let entry = Entry::new(element.key, value, false);

@@ -23,7 +23,9 @@ use super::shape::Shape;
 use build::Builder;
 
 pub use error::{Problem, XmlError};
-pub(super) use scan::{Scanner, Stop};
+pub(super) use name::Name;
+pub(super) use scan::{Attribute, Scanner, Stop, Token};
+pub(super) use text::Text;
 
 /// Whether documents are forgiven what browsers forgive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

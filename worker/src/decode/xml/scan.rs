@@ -19,7 +19,7 @@ use crate::decode::data::Span;
 pub(in crate::decode) enum Token {
     /// Its attributes are in the scanner until the next token.
     Start(Name),
-    End,
+    End(Name),
     Text(Text),
     /// A comment, a processing instruction, a declaration: nobody's business.
     Other,
@@ -51,10 +51,18 @@ pub(in crate::decode) struct Scanner {
     pub(in crate::decode) made: Vec<u8>,
     pub(super) strictness: Strictness,
     pub(in crate::decode) attributes: SmallVec<[Attribute; 8]>,
-    open: Vec<Name>,
+    open: Vec<Open>,
     /// An end that follows at once: of `<a/>`, or of an element that another end tag closed, too.
     due: Option<Name>,
     switches: charset::Switches,
+}
+
+/// An element that has not ended.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    name: Name,
+    /// It declares namespaces.
+    declares: bool,
 }
 
 impl Scanner {
@@ -159,7 +167,8 @@ impl Scanner {
         if self.open.len() >= LEVELS_MAX {
             return Err(too_much("more levels than a document may have"));
         }
-        self.open.push(name);
+        let declares = self.attributes.iter().any(|attribute| self.is_declaration(attribute.name));
+        self.open.push(Open { name, declares });
         Ok(Token::Start(name))
     }
 
@@ -287,19 +296,28 @@ impl Scanner {
 
     /// Ends the innermost element. A lenient reader believes that it ended where another ends.
     fn close(&mut self, name: Name) -> Result<Token, Stop> {
-        let Some(open) = self.open.pop() else {
+        let Some(Open { name: open, declares }) = self.open.pop() else {
             let name = shown(self.spelled(name.local));
             return Err(self.wrong(Problem::Unopened(name)));
         };
         let same = |a: Span, b: Span| self.spelled(a) == self.spelled(b);
         match (same(open.local, name.local), same(open.prefix, name.prefix)) {
-            (true, true) => Ok(Token::End),
+            (true, true) => Ok(Token::End(name)),
             (false, _) if self.strictness == Strictness::Lenient => {
+                if declares {
+                    // Go leaves the declarations behind and finds no element in their place.
+                    self.open.clear();
+                }
                 self.due = Some(name);
-                Ok(Token::End)
+                Ok(Token::End(open))
             },
             (local_is_same, _) => Err(self.mismatch(open, name, local_is_same)),
         }
+    }
+
+    fn is_declaration(&self, name: Name) -> bool {
+        let (prefix, local) = (self.spelled(name.prefix), self.spelled(name.local));
+        prefix == b"xmlns" || (prefix.is_empty() && local == b"xmlns")
     }
 
     #[cold]
