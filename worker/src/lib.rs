@@ -19,6 +19,7 @@ pub mod encode;
 pub mod files;
 pub mod respond;
 pub mod observe;
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod harness;
 

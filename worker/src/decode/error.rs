@@ -39,6 +39,9 @@ pub enum DecodeError {
     /// An operation of `flatmap_filter` lacks arguments.
     #[error(transparent)]
     Flatmap(#[from] Broken),
+    /// No YAML.
+    #[error("{0}")]
+    Yaml(Box<str>),
     /// No feed.
     #[error(transparent)]
     Feed(#[from] FeedError),

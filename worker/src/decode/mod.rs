@@ -15,6 +15,7 @@ mod shape;
 mod string;
 mod trie;
 mod xml;
+mod yaml;
 #[cfg(test)]
 mod differential;
 #[cfg(test)]
@@ -44,7 +45,7 @@ pub const BODY_BYTES_MAX: usize = 1 << 30;
 /// A backend's `encoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// `json`, and every name that KrakenD does not know: an object, or an array with
+    /// `json`, `fast-json`, every name that KrakenD does not know: an object, or an array with
     /// `is_collection`.
     Json,
     /// `safejson`: anything; arrays become `{"collection": …}`, scalars `{"content": …}`.
@@ -55,21 +56,24 @@ pub enum Encoding {
     Xml,
     /// `rss`: RSS, Atom or JSON Feed.
     Rss,
+    /// `yaml`: a mapping, or a list with `is_collection`.
+    Yaml,
     /// `no-op`: nothing is decoded; beside others it contributes `{}`.
     NoOp,
 }
 
 impl Encoding {
-    /// The encoding of this name; `None` if KrakenD has it and Baton does not yet.
+    /// The encoding of this name.
     #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
+    pub fn of(name: &str) -> Self {
         match name {
-            "safejson" => Some(Self::SafeJson),
-            "string" => Some(Self::String),
-            "no-op" => Some(Self::NoOp),
-            "xml" => Some(Self::Xml),
-            "rss" => Some(Self::Rss),
-            _ => Some(Self::Json),
+            "safejson" => Self::SafeJson,
+            "string" => Self::String,
+            "no-op" => Self::NoOp,
+            "xml" => Self::Xml,
+            "rss" => Self::Rss,
+            "yaml" => Self::Yaml,
+            _ => Self::Json,
         }
     }
 }
@@ -91,20 +95,6 @@ struct Reshape {
     group: Option<Box<[u8]>>,
 }
 
-/// Why a backend's answers could not be decoded: known at start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// An encoding of KrakenD that is not built.
-    #[error("encoding `{name}` is not built yet")]
-    NotBuilt {
-        /// Its name.
-        name: String,
-    },
-    /// A path of `target`, `allow` or `deny`.
-    #[error(transparent)]
-    PathTooLong(#[from] PathTooLong),
-}
-
 impl Decoder {
     /// Whether the body is read to its end: the others stop behind their value.
     #[must_use]
@@ -122,9 +112,8 @@ impl Decoder {
     ///
     /// # Errors
     /// What can never be decoded.
-    pub fn compile(backend: &BackendConfig) -> Result<Self, CompileError> {
-        let not_built = || CompileError::NotBuilt { name: backend.encoding.clone() };
-        let encoding = Encoding::of(&backend.encoding).ok_or_else(not_built)?;
+    pub fn compile(backend: &BackendConfig) -> Result<Self, PathTooLong> {
+        let encoding = Encoding::of(&backend.encoding);
         let mut shape = Shape::compile(backend)?;
         let flatmap = flatmap(backend).map(|flatmap| {
             let group = shape.only_target();
@@ -147,6 +136,7 @@ impl Decoder {
             Encoding::String => Ok(string::decode(&self.shape, body)),
             Encoding::Xml => xml::decode(self.is_collection, &self.shape, body),
             Encoding::Rss => Ok(rss::decode(&self.shape, &body)?),
+            Encoding::Yaml => yaml::decode(self.root(), &self.shape, &body),
             Encoding::NoOp => Ok(Data::empty()),
         }?;
         let Some(reshape) = &self.flatmap else { return Ok(data) };

@@ -47,14 +47,6 @@ pub enum OutputEncoding {
     NoOp,
 }
 
-/// An output encoding of KrakenD that is not built: known at start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("output encoding `{name}` is not built yet")]
-pub struct NotBuilt {
-    /// Its name.
-    pub name: String,
-}
-
 /// A body and its `Content-Type`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
@@ -72,15 +64,13 @@ const TEXT: &str = "text/plain; charset=utf-8";
 impl OutputEncoding {
     /// Compiles `output_encoding`. An unknown name means the `encoding` of the only backend as it is
     /// written, read as the name of a renderer; failing that `json`.
-    ///
-    /// # Errors
-    /// KrakenD has it and Baton does not yet.
-    pub fn compile(endpoint: &EndpointConfig) -> Result<Self, NotBuilt> {
+    #[must_use]
+    pub fn compile(endpoint: &EndpointConfig) -> Self {
         let fallback = match endpoint.backend.as_slice() {
             [only] => Self::of(&only.encoding_written),
             _ => None,
         };
-        Self::of(&endpoint.output_encoding).or(fallback).unwrap_or(Ok(Self::Json))
+        Self::of(&endpoint.output_encoding).or(fallback).unwrap_or(Self::Json)
     }
 
     /// Every `Content-Type` that it can give, so that field lines can be written at start.
@@ -97,15 +87,15 @@ impl OutputEncoding {
     }
 
     /// The renderer of this name, if KrakenD has one.
-    fn of(name: &str) -> Option<Result<Self, NotBuilt>> {
+    fn of(name: &str) -> Option<Self> {
         match name {
-            "json" => Some(Ok(Self::Json)),
-            "json-collection" => Some(Ok(Self::JsonCollection)),
-            "string" => Some(Ok(Self::String)),
-            "negotiate" => Some(Ok(Self::Negotiate)),
-            "no-op" => Some(Ok(Self::NoOp)),
-            "xml" => Some(Ok(Self::Xml)),
-            "yaml" => Some(Ok(Self::Yaml)),
+            "json" => Some(Self::Json),
+            "json-collection" => Some(Self::JsonCollection),
+            "string" => Some(Self::String),
+            "negotiate" => Some(Self::Negotiate),
+            "no-op" => Some(Self::NoOp),
+            "xml" => Some(Self::Xml),
+            "yaml" => Some(Self::Yaml),
             _ => None,
         }
     }
@@ -153,7 +143,7 @@ mod tests {
             backend: backends.iter().map(backend).collect(),
             ..EndpointConfig::default()
         };
-        assert_eq!(OutputEncoding::compile(&endpoint), Ok(expected), "{output:?} of {backends:?}");
+        assert_eq!(OutputEncoding::compile(&endpoint), expected, "{output:?} of {backends:?}");
     }
 
     #[test]

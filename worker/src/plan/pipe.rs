@@ -192,11 +192,8 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
     let calls = calls(compiler, config, &backends);
     let shadow = (!shadows.is_empty()).then(|| shadow(compiler, config, &shadows));
     let output = OutputEncoding::compile(config);
-    if let Err(error) = &output {
-        compiler.tell(&config.at.key("output_encoding"), error.to_string());
-    }
     // What is missing was told one by one.
-    let (Some(calls), Ok(output)) = (calls, output) else {
+    let Some(calls) = calls else {
         return Pipe::NotBuilt;
     };
     let shadow = match shadow {

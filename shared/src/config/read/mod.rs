@@ -93,6 +93,15 @@ pub fn read(format: Format, bytes: &[u8]) -> Result<Document, ReadError> {
     }
 }
 
+/// Reads YAML that is no configuration: the first document, whatever it is. Aliases may copy
+/// `copied_bytes_max`.
+///
+/// # Errors
+/// When it is not well-formed, nests deeper than [`DEPTH_MAX`], or its aliases copy more.
+pub fn yaml_value(bytes: &[u8], copied_bytes_max: usize) -> Result<Node, ReadError> {
+    yaml::value(bytes, copied_bytes_max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

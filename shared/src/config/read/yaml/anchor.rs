@@ -5,32 +5,25 @@ use std::collections::HashMap;
 use crate::config::node::{Node, Value};
 use crate::config::read::DEPTH_MAX;
 
-/// All copies of one document together may be so large.
-const COPIED_BYTES_MAX: usize = 64 << 20;
+const EXCESSIVE: &str = "document contains excessive aliasing";
 
 /// What a node costs, besides its texts.
 const NODE_BYTES: usize = size_of::<Node>();
 
-#[derive(Default)]
 pub(super) struct Anchors {
     /// `None`: not finished yet.
     by_id: HashMap<usize, Option<Anchor>>,
     copied_bytes: usize,
+    /// All copies of one document together may be so large.
+    copied_bytes_max: usize,
 }
 
 /// A finished node that may be copied.
-pub(super) struct Anchor {
+struct Anchor {
     node: Node,
     bytes: usize,
     /// How deep it nests; a scalar: 1.
     height: usize,
-}
-
-impl Anchor {
-    pub(super) fn of(node: &Node) -> Self {
-        let (bytes, height) = measure(node);
-        Self { node: node.clone(), bytes, height }
-    }
 }
 
 /// Its size and how deep it nests. Recursion: what is measured nests at most [`DEPTH_MAX`] deep.
@@ -55,6 +48,10 @@ fn beside(
 }
 
 impl Anchors {
+    pub(super) fn new(copied_bytes_max: usize) -> Self {
+        Self { by_id: HashMap::new(), copied_bytes: 0, copied_bytes_max }
+    }
+
     /// A sequence or mapping with this anchor begins; 0: it has none.
     pub(super) fn begin(&mut self, id: usize) {
         if id > 0 {
@@ -62,10 +59,15 @@ impl Anchors {
         }
     }
 
-    pub(super) fn finish(&mut self, id: usize, anchor: Anchor) {
-        // What an anchor keeps is a copy too.
-        self.copied_bytes = self.copied_bytes.saturating_add(anchor.bytes);
-        self.by_id.insert(id, Some(anchor));
+    /// The node is kept, which is a copy too.
+    pub(super) fn finish(&mut self, id: usize, node: &Node) -> Result<(), &'static str> {
+        let (bytes, height) = measure(node);
+        self.copied_bytes = self.copied_bytes.saturating_add(bytes);
+        if self.copied_bytes > self.copied_bytes_max {
+            return Err(EXCESSIVE);
+        }
+        self.by_id.insert(id, Some(Anchor { node: node.clone(), bytes, height }));
+        Ok(())
     }
 
     /// A copy for an alias that stands `depth` deep.
@@ -76,8 +78,8 @@ impl Anchors {
             None => return Err("unknown anchor referenced"),
         };
         self.copied_bytes = self.copied_bytes.saturating_add(anchor.bytes);
-        if self.copied_bytes > COPIED_BYTES_MAX {
-            return Err("document contains excessive aliasing");
+        if self.copied_bytes > self.copied_bytes_max {
+            return Err(EXCESSIVE);
         }
         if depth + anchor.height > DEPTH_MAX {
             return Err("document nests too deep");

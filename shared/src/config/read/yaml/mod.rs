@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
-use self::anchor::{Anchor, Anchors};
+use self::anchor::Anchors;
 use super::{DEPTH_MAX, Document, ReadError, Repeated, text};
 use crate::config::node::{Node, Value};
 use crate::words::JsonPointer;
@@ -20,19 +20,9 @@ use crate::words::JsonPointer;
 /// # Errors
 /// In go-yaml's words where they are known.
 pub(super) fn read(bytes: &[u8]) -> Result<Document, ReadError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.iter().fold(1u32, |line, b| line.saturating_add(u32::from(*b == b'\n')));
-        error_at("yaml: invalid leading UTF-8 octet".to_owned(), line, JsonPointer::root())
-    })?;
-    let mut build = Build::default();
-    for event in Parser::<StrInput<'_>>::new_from_str(text) {
-        let (event, span) = event.map_err(|error| build.scan_error(&error))?;
-        if build.take(event, line_of(span.start.line()))? {
-            break;
-        }
-    }
-    let Node { line, value } = build.root.unwrap_or(Node { line: 1, value: Value::Null });
+    /// Aliases may copy so much.
+    const COPIED_BYTES_MAX: usize = 64 << 20;
+    let Node { line, value } = value(bytes, COPIED_BYTES_MAX)?;
     let (kind, shown) = match value {
         Value::Object(_) => {
             return Ok(Document { root: Node { line, value }, repeated: Vec::new() });
@@ -50,6 +40,27 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document, ReadError> {
     let text =
         format!("cannot unmarshal !!{kind}{} into map[string]interface {{}}", quoted(&shown));
     Err(unmarshal_error(&text, line, JsonPointer::root()))
+}
+
+/// Reads the first document, whatever it is; nothing counts as null.
+///
+/// # Errors
+/// In go-yaml's words where they are known; also when aliases copy more than they may.
+pub(super) fn value(bytes: &[u8], copied_bytes_max: usize) -> Result<Node, ReadError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.iter().fold(1u32, |line, b| line.saturating_add(u32::from(*b == b'\n')));
+        error_at("yaml: invalid leading UTF-8 octet".to_owned(), line, JsonPointer::root())
+    })?;
+    let anchors = Anchors::new(copied_bytes_max);
+    let mut build = Build { open: Vec::new(), anchors, root: None };
+    for event in Parser::<StrInput<'_>>::new_from_str(text) {
+        let (event, span) = event.map_err(|error| build.scan_error(&error))?;
+        if build.take(event, line_of(span.start.line()))? {
+            break;
+        }
+    }
+    Ok(build.root.unwrap_or(Node { line: 1, value: Value::Null }))
 }
 
 /// A value as go-yaml shows it: the first letters, in backticks.
@@ -82,7 +93,6 @@ enum Key {
     Merge,
 }
 
-#[derive(Default)]
 struct Build {
     open: Vec<Open>,
     anchors: Anchors,
@@ -164,7 +174,8 @@ impl Build {
     /// A finished node goes where the innermost sequence or mapping wants it.
     fn put(&mut self, node: Node, anchor_id: usize) -> Result<(), ReadError> {
         if anchor_id > 0 {
-            self.anchors.finish(anchor_id, Anchor::of(&node));
+            let kept = self.anchors.finish(anchor_id, &node);
+            kept.map_err(|text| self.error(text, node.line))?;
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
