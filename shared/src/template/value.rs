@@ -172,7 +172,9 @@ impl Map {
         Self { is_nil: true, ..Self::of(Entries::new()) }
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<Value> {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
         self.entries.borrow().get(key).cloned()
     }
 

@@ -15,8 +15,7 @@ use std::process::ExitCode;
 
 use baton_shared::config::{Environment, Sources, open};
 
-use self::report::{Recommendation, Report};
-use self::rule::RULES;
+use self::rule::{RULES, Rule};
 use self::service::Service;
 use super::args::AuditArgs;
 use super::disk::{Disk, system_text};
@@ -32,7 +31,7 @@ pub(super) fn run(args: &AuditArgs) -> ExitCode {
     let reader = if output::is_read_by_a_person() { Reader::Person } else { Reader::Script };
     match audit(args, &config.to_string_lossy(), &environment, &mut Disk::here(), reader) {
         Ok(outcome) => {
-            let _reader_gone = io::stderr().lock().write_all(outcome.text.as_bytes());
+            let _reader_gone = io::stderr().lock().write_all(&outcome.text);
             if outcome.is_clean { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) }
         },
         Err(text) => {
@@ -51,7 +50,7 @@ enum Reader {
 
 #[derive(Debug)]
 struct Outcome {
-    text: String,
+    text: Vec<u8>,
     is_clean: bool,
 }
 
@@ -73,26 +72,19 @@ fn audit(
     let severities = args.severity.replace(' ', "");
     let severities: Vec<&str> = severities.split(',').collect();
     let service = Service::of(&loaded.config, path);
-    let recommendations: Vec<Recommendation> = RULES
+    let found: Vec<&Rule> = RULES
         .iter()
         .filter(|rule| !ignored.iter().any(|id| id == rule.id))
         .filter(|rule| severities.contains(&rule.severity))
         .filter(|rule| (rule.fires)(&service))
-        .map(|rule| Recommendation {
-            rule: rule.id,
-            severity: rule.severity,
-            message: rule.message,
-        })
         .collect();
-    let is_clean = recommendations.is_empty();
     let default = match reader {
         Reader::Person => report::FOR_PEOPLE,
         Reader::Script => report::FOR_SCRIPTS,
     };
     let format = args.format.as_deref().filter(|format| !format.is_empty()).unwrap_or(default);
-    let text = report::render(format, &Report::new(recommendations))
-        .map_err(|failed| error(failed.doing, failed.why))?;
-    Ok(Outcome { text, is_clean })
+    let text = report::render(format, &found).map_err(|failed| error(failed.doing, failed.why))?;
+    Ok(Outcome { text, is_clean: found.is_empty() })
 }
 
 /// The rules of `--ignore` and of the ignore file; blanks do not count.
@@ -135,10 +127,14 @@ mod tests {
         audit(&args, path, &Environment::default(), &mut One(text), Reader::Script)
     }
 
+    fn said(outcome: &Outcome) -> &str {
+        std::str::from_utf8(&outcome.text).unwrap()
+    }
+
     /// The ids that a configuration gives.
     fn ids(text: &str) -> Vec<String> {
         let outcome = run(&["-f", IDS], "k.json", text).unwrap();
-        outcome.text.split_whitespace().map(str::to_owned).collect()
+        said(&outcome).split_whitespace().map(str::to_owned).collect()
     }
 
     /// What `text` adds to (`+`) and removes from (`-`) the findings of the plainest endpoint.
@@ -315,7 +311,7 @@ mod tests {
         let text = "version: 3\nendpoints:\n- endpoint: /a\n  backend:\n  - host: [http://h]\n    \
                     extra_config:\n      qos/http-cache: {max_items: 5, max_size: 5}\n";
         let outcome = run(&["-f", IDS], "k.yaml", text).unwrap();
-        assert!(outcome.text.contains("2.3.1"), "{}", outcome.text);
+        assert!(said(&outcome).contains("2.3.1"), "{}", said(&outcome));
     }
 
     #[test]
@@ -324,11 +320,11 @@ mod tests {
             let words = [&["-f", IDS], words].concat();
             run(&words, "k.json", r#"{"version":3}"#).unwrap()
         };
-        assert_eq!(only(&["-s", " LOW "]).text, "3.1.1 5.2.2 5.2.3 ");
+        assert_eq!(said(&only(&["-s", " LOW "])), "3.1.1 5.2.2 5.2.3 ");
         let none = only(&["-s", "high"]);
         assert!(none.is_clean && none.text.is_empty());
         let some = only(&["-s", "LOW", "-i", "3.1.1, 5.2.2"]);
-        assert_eq!((some.text.as_str(), some.is_clean), ("5.2.3 ", false));
+        assert_eq!((said(&some), some.is_clean), ("5.2.3 ", false));
         let error = only_error(&["-I", "/nowhere/at/all"]);
         assert_eq!(
             error,
@@ -343,7 +339,7 @@ mod tests {
     #[test]
     fn lines_for_scripts_and_errors_have_krakends_form() {
         let outcome = run(&["-s", "HIGH", "-i", "2.1.2"], "k.json", r#"{"version":3}"#).unwrap();
-        assert!(outcome.text.starts_with("1.2.1\t[HIGH]   \t"), "{}", outcome.text);
+        assert!(said(&outcome).starts_with("1.2.1\t[HIGH]   \t"), "{}", said(&outcome));
         assert_eq!(
             run(&[], "k.json", r#"{"version":2}"#).expect_err("refused"),
             "ERROR parsing the configuration file:\t'k.json': unsupported version: 2 (want: 3)\n"
