@@ -99,6 +99,8 @@ pub struct Options {
     pub serve_unguarded: bool,
     /// `--log-format json`.
     pub json_logs: bool,
+    /// `--threads`: beats the file.
+    pub threads: Option<u16>,
 }
 
 /// What was found at a path that a worker asked for.

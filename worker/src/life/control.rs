@@ -150,7 +150,7 @@ impl Worker {
         let arrivals = Arc::default();
         let setup = Setup { plan: Arc::clone(&plan), leaving, progress: shared, census, arrivals };
         let (mut threads, mut told) =
-            Threads::start(start.threads.max(1), &setup).map_err(|_error| End::Failed)?;
+            Threads::start(plan.threads, &setup).map_err(|_error| End::Failed)?;
         deal_sockets(&mut threads, sockets).map_err(|_error| End::Failed)?;
         for _ in 0..threads.count() {
             match told.recv().await {

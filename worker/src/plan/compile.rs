@@ -131,6 +131,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     if !compiler.refusals.is_empty() {
         return Err(refused(compiler.refusals));
     }
+    let threads = threads(config, options);
     Ok(Plan {
         listeners: vec![listener(config, &options.options)],
         policy: policy(config),
@@ -154,7 +155,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
             name_servers(config),
             compiler.services.into_services(),
         ),
-        client: client(config, options.threads.max(1)),
+        client: client(config, threads),
+        threads,
         proxies: Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty()),
         agent: format!("KrakenD Version {version}").into(),
         lines: compiler.lines.into_texts(),
@@ -195,6 +197,13 @@ fn policy(config: &ServiceConfig) -> Policy {
         stop_ms: stop.map_or(default.stop_ms, millis),
         bake_ms: config.baton.bake.map_or(default.bake_ms, millis),
     }
+}
+
+/// `--threads`, else `"@baton".threads`, else what the supervisor found.
+fn threads(config: &ServiceConfig, options: &CompileOptions) -> usize {
+    let asked = options.options.threads.map(usize::from);
+    let written = || config.baton.threads.map(Into::into);
+    asked.or_else(written).unwrap_or(options.threads).max(1)
 }
 
 fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
@@ -318,4 +327,26 @@ fn client_ip(compiler: &mut Compiler<'_>, flags: &RouterFlags) -> ClientIp {
         );
     }
     client_ip
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::harness;
+
+    #[test]
+    fn the_command_line_beats_the_file_and_the_file_beats_the_machine() {
+        let mut config = harness::service(harness::endpoint("no-op", &[]));
+        let serving = |config: &ServiceConfig, flag| {
+            let options = Options { threads: flag, ..Options::default() };
+            let options = CompileOptions { options, threads: 4, proxies: Proxies::default() };
+            threads(config, &options)
+        };
+        assert_eq!(serving(&config, None), 4);
+        config.baton.threads = NonZeroUsize::new(2);
+        assert_eq!(serving(&config, None), 2);
+        assert_eq!(serving(&config, Some(3)), 3);
+    }
 }

@@ -94,6 +94,8 @@ pub struct Plan {
     pub(crate) resolver: Arc<Resolver>,
     /// How backends are spoken to.
     pub(crate) client: ClientPlan,
+    /// Serving threads; at least one.
+    pub(crate) threads: usize,
     /// Whom backends are called through (`HTTP_PROXY`); none, usually.
     pub(crate) proxies: Option<Proxies>,
     /// What the gateway calls itself towards backends.

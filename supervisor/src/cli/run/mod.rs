@@ -75,6 +75,7 @@ fn options(args: &RunArgs) -> Result<Options, String> {
         },
     };
     Ok(Options {
+        threads: args.threads,
         port,
         debug: args.debug > 0,
         serve_unguarded: args.serve_unguarded,
