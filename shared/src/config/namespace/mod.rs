@@ -5,7 +5,6 @@ use super::decode::{Faults, Place};
 use super::finding::Problem;
 use super::model::{ExtraConfig, ServiceConfig};
 use super::nearest::nearest;
-use super::node::Value;
 use crate::words::JsonPointer;
 
 mod table;
@@ -67,36 +66,12 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Backend, "qos/http-cache"),
 ];
 
-/// The keys of `proxy` that Baton does; the others are told of one by one.
-pub const BUILT_PROXY_KEYS: &[(Level, &str)] = &[
-    (Level::Endpoint, "combiner"),
-    (Level::Endpoint, "flatmap_filter"),
-    (Level::Endpoint, "sequential"),
-    (Level::Endpoint, "sequential_propagated_params"),
-    (Level::Endpoint, "static"),
-    (Level::Backend, "flatmap_filter"),
-    (Level::Backend, "shadow"),
-    (Level::Backend, "shadow_timeout"),
-];
-
-/// Keys of `proxy` that KrakenD reads, and where.
-const PROXY_KEYS: &[(Level, &str)] = &[
-    (Level::Endpoint, "combiner"),
-    (Level::Endpoint, "flatmap_filter"),
-    (Level::Endpoint, "sequential"),
-    (Level::Endpoint, "sequential_propagated_params"),
-    (Level::Endpoint, "static"),
-    (Level::Backend, "flatmap_filter"),
-    (Level::Backend, "shadow"),
-    (Level::Backend, "shadow_timeout"),
-];
-
 /// Something that the configuration asks for and Baton does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unbuilt {
     /// Where it stands.
     pub at: JsonPointer,
-    /// Its short name; for a part of `proxy` with the key: `proxy/static`.
+    /// Its short name.
     pub namespace: String,
     /// What leaving it out means.
     pub kind: Kind,
@@ -149,19 +124,9 @@ fn look(extra: &ExtraConfig, level: Level, owner: Owner, found: &mut Vec<Unbuilt
         let Some(known) = find(name).filter(|known| known.levels.contains(&level)) else {
             continue;
         };
-        let mut add = |at: JsonPointer, namespace: String| {
-            found.push(Unbuilt { at, namespace, kind: known.kind, owner });
-        };
         if !BUILT.contains(&(level, known.short)) {
-            add(namespace.at.clone(), known.short.to_owned());
-        } else if known.short == "proxy" {
-            let Value::Object(members) = &namespace.settings.value else { continue };
-            let keys = members.iter().map(|(key, _)| key.as_str());
-            for key in keys.filter(|key| PROXY_KEYS.contains(&(level, key))) {
-                if !BUILT_PROXY_KEYS.contains(&(level, key)) {
-                    add(namespace.at.key(key), format!("proxy/{key}"));
-                }
-            }
+            let (at, namespace) = (namespace.at.clone(), known.short.to_owned());
+            found.push(Unbuilt { at, namespace, kind: known.kind, owner });
         }
     }
 }
@@ -244,9 +209,6 @@ mod tests {
         }
         for (level, name) in BUILT {
             assert!(find(name).is_some_and(|known| known.levels.contains(level)), "{name}");
-        }
-        for key in BUILT_PROXY_KEYS {
-            assert!(PROXY_KEYS.contains(key), "{key:?}");
         }
     }
 }
