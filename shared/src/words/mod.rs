@@ -13,3 +13,19 @@ pub const KRAKEND_VERSION: &str = "2.13.8";
 
 /// Baton's own version.
 pub const BATON_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The months' English names, as layouts of dates have them.
+pub const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];

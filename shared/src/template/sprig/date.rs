@@ -13,6 +13,7 @@ use crate::config::duration::GoDuration;
 use crate::template::function::{Context, Function, Type};
 use crate::template::numbers;
 use crate::template::value::Value;
+use crate::words::MONTHS;
 
 pub(super) const FUNCTIONS: &[Function] = {
     use Type::{Any, Text, Time};
@@ -147,20 +148,6 @@ fn rounded(of: &Value) -> String {
     unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", size / unit))
 }
 
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 pub(super) const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 

@@ -3,8 +3,9 @@
 use jiff::ZonedDateTime as Zoned;
 use jiff::tz::{Offset, TimeZone};
 
-use super::date::{DAYS, MONTHS, local};
+use super::date::{DAYS, local};
 use super::layout::{Part, next};
+use crate::words::MONTHS;
 
 /// Go's `time.ParseInLocation` in the local zone.
 pub(super) fn read(layout: &[u8], written: &[u8]) -> Result<Zoned, String> {

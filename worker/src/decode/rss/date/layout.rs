@@ -1,5 +1,7 @@
 //! Go's `time.Parse`: a layout is the date of one known moment, written as others are to be read.
 
+use baton_shared::words::MONTHS;
+
 use super::{Moment, days, days_in};
 
 /// A piece of a layout that stands for a part of the date.
@@ -40,20 +42,6 @@ enum Form {
     ColonSeconds,
 }
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const WEEK_DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
