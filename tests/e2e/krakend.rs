@@ -5,11 +5,13 @@
 use baton_tests::golden::{NOT_BUILT, command, differences, needs};
 
 const SUBJECTS: &[&str] = &[
+    "bot",
     "breaker",
     "cache",
     "coll",
     "concurrent",
     "conf",
+    "cors",
     "enc",
     "env",
     "fc",
@@ -29,6 +31,8 @@ const SUBJECTS: &[&str] = &[
     "rl",
     "route",
     "router",
+    "schema",
+    "sechttp",
     "seq",
     "shadow",
     "static",
@@ -72,11 +76,13 @@ macro_rules! subjects {
 }
 
 subjects! {
+    bots_are_refused_as_in_krakend: "bot",
     breakers_open_and_close_as_in_krakend: "breaker",
     answers_are_cached_as_in_krakend: "cache",
     collections_answer_as_krakend: "coll",
     concurrent_calls_end_as_in_krakend: "concurrent",
     configurations_are_read_as_krakend_reads_them: "conf",
+    other_sites_are_let_in_as_in_krakend: "cors",
     encodings_are_used_as_in_krakend: "enc",
     the_environment_overrides_as_in_krakend: "env",
     templates_are_rendered_as_krakend_renders_them: "fc",
@@ -96,6 +102,8 @@ subjects! {
     rate_limits_refuse_as_in_krakend: "rl",
     paths_are_routed_as_in_krakend: "route",
     router_options_act_as_in_krakend: "router",
+    bodies_are_checked_as_in_krakend: "schema",
+    browsers_are_warned_as_in_krakend: "sechttp",
     chains_are_called_as_in_krakend: "seq",
     shadows_are_called_as_in_krakend: "shadow",
     static_data_is_laid_over_as_in_krakend: "static",

@@ -10,7 +10,6 @@ use baton_shared::config::model::{
     Source,
 };
 use baton_shared::config::node::{Node, Value};
-use baton_shared::control::message::Options;
 use baton_shared::words::JsonPointer;
 use bytes::{Bytes, BytesMut};
 use http::Method;
@@ -21,7 +20,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
-use crate::backend::via::Proxies;
 use crate::connection::EdgeLimits;
 use crate::connection::http1::UploadBody;
 use crate::connection::http1::framing::Framing;
@@ -131,8 +129,7 @@ pub(crate) fn set(config: &mut ExtraConfig, namespace: &str, key: &str, value: V
 
 /// One serving thread for a configuration.
 pub(crate) fn serving(config: &ServiceConfig) -> Rc<ThreadState> {
-    let options =
-        CompileOptions { options: Options::default(), threads: 1, proxies: Proxies::default() };
+    let options = CompileOptions { threads: 1, ..CompileOptions::default() };
     ThreadState::new(Arc::new(compile(config, &options).unwrap()))
 }
 

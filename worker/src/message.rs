@@ -31,12 +31,15 @@ pub struct Request {
     pub peer: Peer,
     /// The client's address for the access log, when `serve` had to find it anyway.
     pub client: Cell<Option<IpAddr>>,
+    /// Whether the access log leaves it out.
+    pub unlogged: Cell<bool>,
 }
 
 impl Request {
     /// As it came.
     pub(crate) const fn new(head: Head, body: RequestBody, peer: Peer) -> Self {
-        Self { head, body, peer, client: Cell::new(None) }
+        let (client, unlogged) = (Cell::new(None), Cell::new(false));
+        Self { head, body, peer, client, unlogged }
     }
 }
 

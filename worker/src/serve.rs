@@ -22,6 +22,14 @@ const DEBUG_TAG: &str = "ENDPOINT: /__debug/*";
 ///
 /// Takes the body out of the request; the rest stays where it is, since heads are large.
 pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response {
+    match &thread.plan.guards {
+        None => answer(thread, request).await,
+        Some(guards) => Box::pin(guards::service::guarded(guards, thread, request)).await,
+    }
+}
+
+/// The same, behind the guards of the whole service.
+pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> Response {
     let begun = Instant::now();
     let plan = &thread.plan;
     if plan.unpacks {

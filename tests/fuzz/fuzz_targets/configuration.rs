@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     match load(path, text, &Environment::default()) {
         Ok(loaded) => {
             let (options, proxies) = (Options::default(), Default::default());
-            let options = CompileOptions { options, threads: 1, proxies };
+            let options = CompileOptions { options, threads: 1, proxies, ..CompileOptions::default() };
             let _verdict = check_plan(&loaded.config, &options);
         },
         Err(refusal) => assert!(!refusal.findings.is_empty(), "{}", refusal.text),

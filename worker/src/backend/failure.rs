@@ -77,6 +77,9 @@ pub enum Failure {
         /// What the body is.
         content_type: HeaderValue,
     },
+    /// The client's body is not what `validation/json-schema` asks for: 400.
+    #[error("{0}")]
+    Schema(Box<str>),
     /// The client's body has no variables for a mutation.
     #[error("{0}")]
     Variables(String),

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Phase};
 use crate::backend::via::Proxies;
-use crate::plan::{self, CompileOptions, Plan};
+use crate::plan::{self, CompileOptions, Included, Plan};
 use crate::route::table::endpoint_method;
 
 /// How long a file that was asked for may take.
@@ -112,18 +112,18 @@ impl Sources for Asker<'_> {
     }
 }
 
-fn plan(start: &Start, files: &mut Asker<'_>) -> Result<Arc<Plan>, Box<Invalid>> {
+fn plan(start: &Start, sources: &mut Asker<'_>) -> Result<Arc<Plan>, Box<Invalid>> {
     let environment = Environment::of(std::env::vars_os());
-    let mut loaded = config::open(&start.config_path, &environment, files)
+    let mut loaded = config::open(&start.config_path, &environment, sources)
         .map_err(|refusal| Box::new(Invalid::from(&refusal)))?;
     loaded.config.debug_endpoint |= start.options.debug;
     tell_unsupported_methods(&loaded.config);
-    let included = plan::include(&mut loaded.config, files);
+    let Included { files, notices } = plan::include(&mut loaded.config, sources);
     let proxies = Proxies::of_environment(|name| std::env::var(name).ok());
     let options =
-        CompileOptions { options: start.options.clone(), threads: start.threads, proxies };
+        CompileOptions { options: start.options.clone(), threads: start.threads, proxies, files };
     let mut plan = plan::compile(&loaded.config, &options)?;
-    plan.notices.extend(included);
+    plan.notices.extend(notices);
     plan.notices.extend(loaded.notices.iter().map(Notice::from));
     Ok(Arc::new(plan))
 }

@@ -12,8 +12,8 @@ use super::http_cache::Stores;
 use super::service::Services;
 use super::soft::SoftPlan;
 use super::unbuilt::{self, Unguarded, Verdict};
-use super::{ClientPlan, DialPlan, Endpoint, Plan, TellErrors};
-use super::{edge, endpoint, files, metrics, payload, wildcard};
+use super::{ClientPlan, DialPlan, Endpoint, Files, Plan, TellErrors};
+use super::{edge, endpoint, files, guard, metrics, payload, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
@@ -31,7 +31,7 @@ use crate::route::table::{self, Collision, Target};
 use crate::route::{Router, RouterFlags};
 
 /// What besides the file decides about a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CompileOptions {
     /// The command line's.
     pub options: Options,
@@ -39,6 +39,8 @@ pub struct CompileOptions {
     pub threads: usize,
     /// Of the environment.
     pub proxies: Proxies,
+    /// What the configuration names besides itself.
+    pub files: Files,
 }
 
 /// KrakenD's exit code for a refused configuration.
@@ -53,6 +55,7 @@ const KEEP_ADDRESSES: Duration = Duration::from_secs(30);
 pub(super) struct Compiler<'a> {
     pub(super) service: &'a ServiceConfig,
     pub(super) options: &'a Options,
+    pub(super) files: &'a Files,
     pub(super) hosts: HostTable,
     pub(super) lines: LinesTable,
     pub(super) soft: SoftPlan,
@@ -98,6 +101,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let mut compiler = Compiler {
         service: config,
         options: &options.options,
+        files: &options.files,
         hosts: HostTable::default(),
         lines: LinesTable::new(miss::version_value(&flags, version)),
         soft: SoftPlan::default(),
@@ -127,6 +131,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
             endpoint::compile(&mut compiler, index, &config, closed)
         })
         .collect();
+    let guards = guard::service(&mut compiler);
     let site = files::site(&mut compiler);
     if !compiler.refusals.is_empty() {
         return Err(refused(compiler.refusals));
@@ -146,6 +151,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         packs: payload::packs(config),
         unpacks: endpoints.iter().any(|one: &Endpoint| one.payload.gunzip == Gunzips::Yes),
         catch_all: config.endpoints.iter().position(table::is_catch_all),
+        guards,
         client_ip,
         endpoints: endpoints.into(),
         hosts: compiler.hosts.into_hosts(),
@@ -341,7 +347,7 @@ mod tests {
         let mut config = harness::service(harness::endpoint("no-op", &[]));
         let serving = |config: &ServiceConfig, flag| {
             let options = Options { threads: flag, ..Options::default() };
-            let options = CompileOptions { options, threads: 4, proxies: Proxies::default() };
+            let options = CompileOptions { options, threads: 4, ..CompileOptions::default() };
             threads(config, &options)
         };
         assert_eq!(serving(&config, None), 4);

@@ -8,9 +8,12 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::compile::Compiler;
+use super::guard;
 use super::payload;
 use super::pipe::{self, Pipe};
 use crate::encode::OutputEncoding;
+use crate::guards::bot_detector::BotDetector;
+use crate::guards::json_schema::JsonSchema;
 use crate::guards::rate_limit::RateLimit;
 use crate::payload::Payload;
 use crate::respond::lines::{Completed, LinesId};
@@ -26,10 +29,14 @@ pub struct Endpoint {
     pub(crate) timeout: Duration,
     /// `"@baton".stream_timeout`: bounds the body of a `no-op` answer in place of `timeout`.
     pub(crate) stream: StreamBound,
+    /// `security/bot-detector`.
+    pub(crate) bots: Option<Box<BotDetector>>,
     /// How often it may be asked: the service's limits, then its own.
     pub(crate) rate_limits: Box<[RateLimit]>,
     /// What is said of the bodies of requests.
     pub(crate) payload: Payload,
+    /// `validation/json-schema`.
+    pub(crate) schema: Option<Box<JsonSchema>>,
     /// What answers.
     pub(crate) pipe: Pipe,
     /// Lines of answers with data, by their `Content-Type`.
@@ -109,8 +116,10 @@ pub(super) fn compile(
         tag: format!("ENDPOINT: {}", config.route).into(),
         timeout: timeout(config),
         stream: StreamBound::of(config),
+        bots: guard::bot_detector(compiler, &config.extra_config),
         rate_limits: rate_limits(compiler, config),
         payload: payload::of(compiler, config),
+        schema: guard::schema(compiler, config),
         pipe,
         lines,
     }

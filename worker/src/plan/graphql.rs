@@ -35,7 +35,7 @@ struct WrongType {
 }
 
 /// Puts the content of each `query_path` into its place; of a file that cannot be read, it says so.
-pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Vec<Notice> {
+pub(super) fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Vec<Notice> {
     let mut notices = Vec::new();
     let backends = config.endpoints.iter_mut().flat_map(|endpoint| &mut endpoint.backend);
     for backend in backends {

@@ -10,8 +10,10 @@ mod compile;
 mod endpoint;
 mod files;
 mod graphql;
+mod guard;
 mod host;
 mod http_cache;
+mod include;
 mod metrics;
 mod payload;
 mod pipe;
@@ -34,8 +36,8 @@ pub(crate) use backend::{HostTarget, Hosts, OnError, OnRedirect};
 pub use compile::{CompileOptions, check_plan, compile};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::StreamDeadline;
-pub use graphql::include;
 pub use host::{Host, HostError, HostId, Scheme};
+pub use include::{Files, Included, include};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
 use soft::SoftPlan;
@@ -51,6 +53,7 @@ use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
 use crate::files::Site;
 use crate::guards::client_ip::ClientIp;
+use crate::guards::service::ServiceGuards;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
 use crate::route::miss::MissPages;
@@ -82,6 +85,8 @@ pub struct Plan {
     pub(crate) unpacks: bool,
     /// `/__catchall`: the endpoint that gets what no other does.
     pub(crate) catch_all: Option<usize>,
+    /// `security/*` of the service; none, usually.
+    pub(crate) guards: Option<Box<ServiceGuards>>,
     /// Whose request it is.
     pub(crate) client_ip: ClientIp,
     /// In file order.

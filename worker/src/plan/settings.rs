@@ -55,3 +55,15 @@ pub(crate) fn shown(node: &Node, key: &str) -> Option<String> {
         Value::Array(_) | Value::Object(_) => String::new(),
     })
 }
+
+/// The texts of a member that is a list; what is no text is passed over, and a member that is no list has none.
+pub(crate) fn strings<'a>(node: &'a Node, key: &str) -> Vec<&'a str> {
+    let Some(Value::Array(items)) = member(node, key).map(|node| &node.value) else {
+        return Vec::new();
+    };
+    let texts = items.iter().filter_map(|item| match &item.value {
+        Value::String(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}

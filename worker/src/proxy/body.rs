@@ -57,6 +57,14 @@ impl CallBody {
         }
     }
 
+    /// What is held; of a stream, nothing.
+    pub(super) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Stream(_) => Bytes::new(),
+            Self::Copy(bytes) => bytes,
+        }
+    }
+
     /// What is held of it.
     pub(super) const fn held_bytes(&self) -> usize {
         match self {

@@ -11,6 +11,7 @@ mod join;
 mod merge;
 mod no_op;
 mod parallel;
+mod schema;
 mod sequential;
 mod shadow;
 mod single;
@@ -33,6 +34,7 @@ use crate::respond::lines::Completed;
 use crate::route::Params;
 
 pub(crate) use background::Background;
+use body::Share;
 pub(crate) use body::hold;
 pub(crate) use data::tell;
 pub(crate) use static_data::StaticData;
@@ -95,14 +97,20 @@ impl From<Result<Part, Failure>> for Outcome {
     }
 }
 
-/// Runs the endpoint's pipe; its `timeout` counts from `begun`.
+/// Runs the endpoint's pipe and what stands in front of it; its `timeout` counts from `begun`.
 pub(crate) async fn run(
     thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
     asked: &Asked<'_>,
-    body: RequestBody,
+    mut body: RequestBody,
     begun: Instant,
 ) -> Result<Response, Failure> {
+    // What is held of the body, as long as the request takes.
+    let mut share = Share::new(&thread.held_bytes);
+    if let Some(schema) = &endpoint.schema {
+        let deadline = begun + endpoint.timeout;
+        body = Box::pin(schema::check(schema, body, &mut share, deadline)).await?;
+    }
     match &endpoint.pipe {
         Pipe::Data(plan) => data::run(thread, endpoint, plan, asked, body, begun).await,
         Pipe::NoOp(plan) => {

@@ -77,6 +77,7 @@ pub(crate) fn nothing(thread: &ThreadState) -> Response {
 pub(crate) fn refused(refusal: Refusal) -> Response {
     let status = match refusal {
         Refusal::NotBuilt => StatusCode::NOT_IMPLEMENTED,
+        Refusal::Bot => StatusCode::FORBIDDEN,
         Refusal::ClientLimited => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Limited => StatusCode::SERVICE_UNAVAILABLE,
     };
@@ -113,7 +114,9 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
 const fn status(failure: &Failure) -> StatusCode {
     match failure {
         Failure::Passed { status, .. } => *status,
-        Failure::DotSegment | Failure::Upload(UploadError::Broken) => StatusCode::BAD_REQUEST,
+        Failure::DotSegment | Failure::Schema(_) | Failure::Upload(UploadError::Broken) => {
+            StatusCode::BAD_REQUEST
+        },
         Failure::Upload(UploadError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
         Failure::Upload(UploadError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         Failure::Call { error: CallError::Upgrade | CallError::Handshake(_), .. } => {

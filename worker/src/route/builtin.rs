@@ -175,7 +175,7 @@ fn fields(head: &Head) -> BTreeMap<String, Vec<&[u8]>> {
 }
 
 /// `x-a` as `X-A`: the first letter and each one after a hyphen are large.
-fn canonical(name: &str) -> String {
+pub(crate) fn canonical(name: &str) -> String {
     let mut large = true;
     let letter = |letter: char| {
         let written = if large { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };

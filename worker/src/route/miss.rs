@@ -111,7 +111,10 @@ fn refused(refusal: Refusal) -> Response {
 }
 
 fn redirected(method: &Method, redirect: &Redirect) -> Response {
-    let body = if *method == Method::GET { link(redirect).into() } else { Bytes::new() };
+    let body = match *method == Method::GET {
+        true => link(redirect.status, &redirect.target).into(),
+        false => Bytes::new(),
+    };
     let mut response = Response::new(redirect.status, body);
     response.headers.insert(LOCATION, value(&ascii_only(&redirect.target)));
     if *method == Method::GET || *method == Method::HEAD {
@@ -121,9 +124,9 @@ fn redirected(method: &Method, redirect: &Redirect) -> Response {
 }
 
 /// The body that Go writes for people without a browser of this century.
-fn link(redirect: &Redirect) -> Vec<u8> {
+pub(crate) fn link(status: StatusCode, target: &[u8]) -> Vec<u8> {
     let mut body = b"<a href=\"".to_vec();
-    for &byte in &redirect.target {
+    for &byte in target {
         match byte {
             b'&' => body.extend_from_slice(b"&amp;"),
             b'<' => body.extend_from_slice(b"&lt;"),
@@ -133,7 +136,7 @@ fn link(redirect: &Redirect) -> Vec<u8> {
             _ => body.push(byte),
         }
     }
-    let reason = redirect.status.canonical_reason().unwrap_or_default();
+    let reason = status.canonical_reason().unwrap_or_default();
     body.extend_from_slice(b"\">");
     body.extend_from_slice(reason.as_bytes());
     body.extend_from_slice(b"</a>.\n\n");
@@ -141,7 +144,7 @@ fn link(redirect: &Redirect) -> Vec<u8> {
 }
 
 /// Bytes above 0x7F of a query in lower-case `%xx`, as Go writes them in `Location`.
-fn ascii_only(target: &[u8]) -> Vec<u8> {
+pub(crate) fn ascii_only(target: &[u8]) -> Vec<u8> {
     let mut ascii = Vec::with_capacity(target.len());
     for &byte in target {
         if byte.is_ascii() {
@@ -154,7 +157,7 @@ fn ascii_only(target: &[u8]) -> Vec<u8> {
 }
 
 /// Heads hold no control bytes, so this never falls back; if it did, the root is a harmless target.
-fn value(bytes: &[u8]) -> HeaderValue {
+pub(crate) fn value(bytes: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("/"))
 }
 

@@ -51,6 +51,11 @@ pub enum Kind {
 pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "router"),
     (Level::Service, "qos/ratelimit/service"),
+    (Level::Service, "security/cors"),
+    (Level::Service, "security/http"),
+    (Level::Service, "security/bot-detector"),
+    (Level::Endpoint, "security/bot-detector"),
+    (Level::Endpoint, "validation/json-schema"),
     (Level::Service, "server/static-filesystem"),
     (Level::Backend, "backend/static-filesystem"),
     (Level::Endpoint, "proxy"),

@@ -204,8 +204,7 @@ fn whatever_the_bytes_are_a_check_ends_with_a_verdict() {
             }
             let loaded = load(&case.file, &bytes, &case.environment);
             if let Ok(Loaded { config, .. }) = loaded {
-                let (options, proxies) = (Options::default(), Proxies::default());
-                let options = CompileOptions { options, threads: 1, proxies };
+                let options = CompileOptions { threads: 1, ..CompileOptions::default() };
                 let _verdict = check_plan(&config, &options);
                 let _notices = beyond::warnings(&config, &Disk::at(&case.folder));
             }

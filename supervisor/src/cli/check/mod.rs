@@ -17,10 +17,9 @@ use baton_shared::config::finding::Finding;
 use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::namespace::{self, Kind, Owner};
 use baton_shared::config::{Environment, Loaded, Problem, open, text};
-use baton_shared::control::message::{Invalid, Notice, Options};
+use baton_shared::control::message::{Invalid, Notice};
 use baton_shared::words::JsonPointer;
-use baton_worker::backend::via::Proxies;
-use baton_worker::plan::{CompileOptions, check_plan, include};
+use baton_worker::plan::{CompileOptions, Files, Included, check_plan, include};
 use baton_worker::route::RouterFlags;
 use baton_worker::route::table::{self, Collision};
 
@@ -106,7 +105,7 @@ fn check(args: &CheckArgs, path: &str, environment: &Environment, disk: &mut Dis
             return verdict;
         },
     };
-    let included = include(&mut config, disk);
+    let Included { files, notices: included } = include(&mut config, disk);
     verdict.found(Grade::Warning, included);
     for notice in &notices {
         verdict.found(grade(notice), [Notice::from(notice)]);
@@ -120,7 +119,7 @@ fn check(args: &CheckArgs, path: &str, environment: &Environment, disk: &mut Dis
     if let Some(detail) = detail(args.debug) {
         verdict.say(dump(&config, detail, &args.indent).trim_end_matches('\n'));
     }
-    judge(args, &config, disk, &mut verdict);
+    judge(args, &config, files, disk, &mut verdict);
     if verdict.is_good {
         verdict.say("Syntax OK!");
     }
@@ -167,7 +166,13 @@ const fn detail(times: u8) -> Option<Detail> {
 
 /// What can be said of a configuration that reads well: KrakenD looks at the routes, when it is asked
 /// to; Baton also at what it does not do, and at what was hardly meant.
-fn judge(args: &CheckArgs, config: &ServiceConfig, disk: &Disk, verdict: &mut Verdict) {
+fn judge(
+    args: &CheckArgs,
+    config: &ServiceConfig,
+    files: Files,
+    disk: &Disk,
+    verdict: &mut Verdict,
+) {
     verdict.found(Grade::Unbuilt, unbuilt(config));
     verdict.found(Grade::Warning, beyond::warnings(config, disk));
     verdict.found(Grade::Remark, beyond::remarks(config));
@@ -180,8 +185,8 @@ fn judge(args: &CheckArgs, config: &ServiceConfig, disk: &Disk, verdict: &mut Ve
         let first = collisions.first().map(ToString::to_string).unwrap_or_default();
         verdict.bad("testing the configuration file", first);
     }
-    let proxies = Proxies::default();
-    match check_plan(config, &CompileOptions { options: Options::default(), threads: 1, proxies }) {
+    let options = CompileOptions { threads: 1, files, ..CompileOptions::default() };
+    match check_plan(config, &options) {
         Ok(notices) => verdict.found(Grade::Remark, notices),
         Err(refused) => {
             // With -d the dump is what was asked for, and the file reads well.

@@ -160,6 +160,7 @@ const fn outcome(failure: &Failure) -> Outcome {
         | Failure::Url(_)
         | Failure::DotSegment
         | Failure::Upload(_)
+        | Failure::Schema(_)
         | Failure::Variables(_) => Outcome::Void,
         Failure::Late
         | Failure::Limited

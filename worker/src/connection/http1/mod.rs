@@ -167,7 +167,7 @@ impl Connection {
         let status = response.status;
         let sent = self.send(thread, asked, response).await;
         thread.requests.set(thread.requests.get() + u64::from(is_client));
-        if let (Some(access), Some(entry)) = (&thread.access, log) {
+        if let (Some(access), Some(entry), false) = (&thread.access, log, request.unlogged.get()) {
             access.end(&entry, thread.state.client_of(&request), status);
         }
         sent

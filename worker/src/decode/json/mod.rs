@@ -10,6 +10,20 @@ mod scan;
 mod skip;
 mod unescape;
 
+use scan::Source;
+
+use super::DecodeError;
+
 pub(crate) use inside::{Child, Inside};
 pub(super) use root::{Found, Root, decode};
 pub(crate) use unescape::pieces;
+
+/// Where a body's first value ends, which must be well-formed.
+pub(crate) fn first_value_end(body: &[u8]) -> Result<usize, DecodeError> {
+    let source = Source(body);
+    let start = source.blanks(0);
+    if start >= body.len() {
+        return Err(DecodeError::Empty);
+    }
+    skip::skip(source, start, 0, &mut skip::Open::new()).map_err(|fault| *fault)
+}

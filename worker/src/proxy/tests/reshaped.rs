@@ -4,11 +4,9 @@ use std::net::SocketAddr;
 
 use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::node::{Node, Value};
-use baton_shared::control::message::Options;
 use http::StatusCode;
 
 use super::several::{BAD, asked, config, is_complete, json, text, two};
-use crate::backend::via::Proxies;
 use crate::harness::{on_a_thread, serving, set};
 use crate::plan::{CompileOptions, compile};
 
@@ -84,8 +82,7 @@ fn what_krakend_panics_of_at_its_start_is_refused_with_its_place() {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let mut config = config(&[address, address]);
         set(&mut config.endpoints[0].extra_config, "proxy", key, value);
-        let options =
-            CompileOptions { options: Options::default(), threads: 1, proxies: Proxies::default() };
+        let options = CompileOptions { threads: 1, ..CompileOptions::default() };
         let refused = compile(&config, &options).map(|_| ()).unwrap_err();
         let pointer = format!("/proxy/{at}");
         assert_eq!(refused.findings[0].pointer.as_str(), pointer);

@@ -8,10 +8,11 @@ use baton_shared::config::duration::GoDuration;
 use baton_shared::config::nearest::nearest;
 use baton_shared::config::node::Node;
 use baton_shared::words::JsonPointer;
+use baton_worker::guards::json_schema::value;
 use boon::{Compiler, ErrorKind, InstanceToken, SchemaIndex, Schemas, ValidationError};
 use serde_json::Value;
 
-use super::{BUILT_IN, json, table};
+use super::{BUILT_IN, table};
 
 /// Something in the settings that is not as the table has it.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Judge {
         at: &JsonPointer,
     ) -> Vec<Fault> {
         let Some(index) = self.index(name, level) else { return Vec::new() };
-        let value = json(settings);
+        let value = value(settings);
         let Err(error) = self.schemas.validate(&value, index) else { return Vec::new() };
         let mut faults = Vec::new();
         let teller = Teller { schema: self.schema, value: &value, at };

@@ -5,13 +5,11 @@
 
 mod source;
 mod table;
-mod text;
 mod fault;
 
-use baton_shared::config::node::{Node, Value as Found};
 use baton_shared::config::read::{Format, read};
+use baton_worker::guards::json_schema::{text, value, words};
 use boon::{CompileError, Compiler, SchemaIndex, Schemas};
-use serde_json::{Map, Number, Value};
 
 pub(super) use fault::Judge;
 pub(super) use table::schema;
@@ -49,7 +47,7 @@ pub(super) fn lint(bytes: &[u8], against: Against<'_>) -> Result<(), Failed> {
     })?;
     let mut schemas = Schemas::new();
     let index = compile(against, &mut schemas)?;
-    schemas.validate(&json(&document.root), index).map_err(|error| Failed {
+    schemas.validate(&value(&document.root), index).map_err(|error| Failed {
         doing: "linting the configuration file",
         why: text::text(&error),
     })
@@ -73,31 +71,7 @@ fn compile(against: Against<'_>, schemas: &mut Schemas) -> Result<SchemaIndex, F
 }
 
 fn uncompilable(error: &CompileError) -> Failed {
-    let why = match error {
-        CompileError::LoadUrlError { url, src } => format!("failing loading \"{url}\": {src}"),
-        CompileError::ValidationError { url, src } => {
-            format!("\"{url}\" is not valid against metaschema: {}", text::text(src))
-        },
-        other => format!("{other:#}"),
-    };
-    Failed { doing: "compiling the schema", why }
-}
-
-fn json(node: &Node) -> Value {
-    match &node.value {
-        Found::Null => Value::Null,
-        Found::Bool(flag) => Value::Bool(*flag),
-        Found::Number(digits) => {
-            digits.parse::<Number>().map_or_else(|_too_large| Value::Null, Value::Number)
-        },
-        Found::String(text) => Value::String(text.clone()),
-        Found::Array(items) => items.iter().map(json).collect(),
-        Found::Object(members) => members
-            .iter()
-            .map(|(key, node)| (key.clone(), json(node)))
-            .collect::<Map<_, _>>()
-            .into(),
-    }
+    Failed { doing: "compiling the schema", why: words(error) }
 }
 
 #[cfg(test)]

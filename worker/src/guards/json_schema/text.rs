@@ -13,7 +13,7 @@ use boon::{ErrorKind, InstanceToken, ValidationError};
 use serde_json::{Number, Value};
 
 /// The whole text.
-pub(super) fn text(error: &ValidationError<'_, '_>) -> String {
+pub fn text(error: &ValidationError<'_, '_>) -> String {
     let mut text = String::new();
     write(error, 0, &mut text);
     text
@@ -24,27 +24,87 @@ fn write(error: &ValidationError<'_, '_>, depth: usize, text: &mut String) {
         matches!(error.kind, ErrorKind::Reference { .. }) && error.causes.len() == 1;
     let below = if is_way_through { depth } else { depth + 1 };
     if !is_way_through {
-        if depth > 0 {
-            let _infallible = write!(text, "\n{}- ", "  ".repeat(depth - 1));
-        }
+        begin_line(depth, text);
         match &error.kind {
             ErrorKind::Schema { url } => {
                 text.push_str("jsonschema validation failed with ");
                 text.push_str(&quote(url));
             },
             kind => {
-                let pointer = quote(&pointer(error));
+                let pointer = quote(&pointer(&error.instance_location.tokens));
                 let _infallible = write!(text, "at {pointer}: {}", words(kind));
             },
         }
     }
     for cause in &error.causes {
-        write(cause, below, text);
+        let left_out = left_out(error, cause);
+        for (index, (pointer, words)) in left_out.iter().enumerate() {
+            begin_line(below + index, text);
+            let _infallible = write!(text, "at {}: {words}", quote(pointer));
+        }
+        write(cause, below + left_out.len(), text);
     }
 }
 
-fn pointer(error: &ValidationError<'_, '_>) -> String {
-    error.instance_location.tokens.iter().fold(String::new(), |mut pointer, token| {
+fn begin_line(depth: usize, text: &mut String) {
+    if depth > 0 {
+        let _infallible = write!(text, "\n{}- ", "  ".repeat(depth - 1));
+    }
+}
+
+/// Lines that KrakenD's library has between an error and its cause: the one here leaves a combinator out if only one of its
+/// schemas failed. They are found again in the path from one schema to the other.
+fn left_out(
+    error: &ValidationError<'_, '_>,
+    cause: &ValidationError<'_, '_>,
+) -> Vec<(String, &'static str)> {
+    let from = match &error.kind {
+        ErrorKind::Reference { url, .. } => url,
+        _ => error.schema_url,
+    };
+    let tokens = &cause.instance_location.tokens;
+    let mut entered = error.instance_location.tokens.len();
+    let mut lines = Vec::new();
+    let Some(path) = cause.schema_url.strip_prefix(from) else { return lines };
+    let mut steps = path.split('/').skip(1);
+    let mut is_first = true;
+    while let Some(step) = steps.next() {
+        let words = match step {
+            "allOf" => Some("'allOf' failed"),
+            "anyOf" => Some("'anyOf' failed"),
+            "oneOf" => Some("'oneOf' failed, none matched"),
+            _ => None,
+        };
+        let is_told = is_first && is_combinator(&error.kind);
+        if let Some(words) = words.filter(|_| !is_told) {
+            lines.push((pointer(tokens.get(..entered).unwrap_or(tokens)), words));
+        }
+        match step {
+            "properties" | "patternProperties" | "prefixItems" => {
+                entered += 1;
+                steps.next();
+            },
+            "allOf" | "anyOf" | "oneOf" | "dependentSchemas" | "dependencies" | "$defs"
+            | "definitions" => drop(steps.next()),
+            "items"
+            | "additionalProperties"
+            | "unevaluatedProperties"
+            | "contains"
+            | "additionalItems"
+            | "unevaluatedItems" => entered += 1,
+            _ => {},
+        }
+        is_first = false;
+    }
+    lines
+}
+
+const fn is_combinator(kind: &ErrorKind<'_, '_>) -> bool {
+    matches!(kind, ErrorKind::AllOf | ErrorKind::AnyOf | ErrorKind::OneOf(_))
+}
+
+fn pointer(tokens: &[InstanceToken<'_>]) -> String {
+    tokens.iter().fold(String::new(), |mut pointer, token| {
         let _infallible = match token {
             InstanceToken::Prop(key) => {
                 write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1"))
@@ -56,7 +116,7 @@ fn pointer(error: &ValidationError<'_, '_>) -> String {
 }
 
 /// What is wrong, in a few words.
-pub(super) fn words(kind: &ErrorKind<'_, '_>) -> String {
+pub fn words(kind: &ErrorKind<'_, '_>) -> String {
     match kind {
         ErrorKind::Type { got, want } => {
             let want: Vec<String> = want.iter().map(|kind| kind.to_string()).collect();

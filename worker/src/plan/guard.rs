@@ -1,0 +1,101 @@
+//! What protects without a backend's help, compiled: `security/*` of the service and of an endpoint.
+//!
+//! Nothing of it fails open: a block that cannot be used refuses the start, where KrakenD leaves it out or panics.
+
+use baton_shared::config::model::{EndpointConfig, ExtraConfig, Namespace};
+use baton_shared::config::node::Value;
+
+use super::compile::Compiler;
+use crate::guards::bot_detector::BotDetector;
+use crate::guards::cors::{Cors, MaxAgeIsNoText};
+use crate::guards::http_security::HttpSecurity;
+use crate::guards::json_schema::JsonSchema;
+use crate::guards::service::ServiceGuards;
+
+/// What the root asks for.
+pub(super) fn service(compiler: &mut Compiler<'_>) -> Option<Box<ServiceGuards>> {
+    let extra = &compiler.service.extra_config;
+    let guards = ServiceGuards {
+        cors: cors(compiler, extra),
+        security: security(compiler, extra),
+        bots: bot_detector(compiler, extra).map(|detector| *detector),
+    };
+    let any = guards.cors.is_some() || guards.security.is_some() || guards.bots.is_some();
+    any.then(|| Box::new(guards))
+}
+
+/// `security/bot-detector`, of the service or of an endpoint.
+pub(super) fn bot_detector(
+    compiler: &mut Compiler<'_>,
+    extra: &ExtraConfig,
+) -> Option<Box<BotDetector>> {
+    let block = extra.namespaces.get("security/bot-detector")?;
+    match BotDetector::compile(&block.settings) {
+        Ok(detector) => Some(Box::new(detector)),
+        Err(faults) => {
+            for fault in faults {
+                let at = match (fault.key.as_str(), fault.index) {
+                    ("", _) => block.at.clone(),
+                    (key, None) => block.at.key(key),
+                    (key, Some(index)) => block.at.key(key).index(index),
+                };
+                compiler.refuse(&at, fault.text);
+            }
+            None
+        },
+    }
+}
+
+/// The block of a module that takes nothing but an object.
+fn object<'a>(
+    compiler: &mut Compiler<'_>,
+    extra: &'a ExtraConfig,
+    name: &str,
+) -> Option<&'a Namespace> {
+    let block = extra.namespaces.get(name)?;
+    if matches!(block.settings.value, Value::Object(_)) {
+        return Some(block);
+    }
+    compiler.refuse(&block.at, format!("`{name}` must be an object: KrakenD leaves it out"));
+    None
+}
+
+fn cors(compiler: &mut Compiler<'_>, extra: &ExtraConfig) -> Option<Cors> {
+    let block = object(compiler, extra, "security/cors")?;
+    let tell = |key: &str, text| compiler.tell(&block.at.key(key), text);
+    match Cors::compile(&block.settings, tell) {
+        Ok(cors) => Some(cors),
+        Err(MaxAgeIsNoText) => {
+            let text = "must be a text, such as \"12h\": KrakenD does not start with it";
+            compiler.refuse(&block.at.key("max_age"), text);
+            None
+        },
+    }
+}
+
+fn security(compiler: &mut Compiler<'_>, extra: &ExtraConfig) -> Option<HttpSecurity> {
+    let block = object(compiler, extra, "security/http")?;
+    let tell = |key: &str, text: &str| compiler.tell(&block.at.key(key), text);
+    match HttpSecurity::compile(&block.settings, tell) {
+        Ok(security) => Some(security),
+        Err(faults) => {
+            for fault in faults {
+                let at = block.at.key("allowed_hosts").index(fault.index);
+                compiler.refuse(&at, fault.text);
+            }
+            None
+        },
+    }
+}
+
+/// `validation/json-schema`; one that cannot be compiled was told where its files were read.
+pub(super) fn schema(
+    compiler: &Compiler<'_>,
+    endpoint: &EndpointConfig,
+) -> Option<Box<JsonSchema>> {
+    let block = endpoint.extra_config.namespaces.get("validation/json-schema")?;
+    if matches!(block.settings.value, Value::Null) {
+        return None;
+    }
+    JsonSchema::compile(&block.settings, compiler.files).ok().map(Box::new)
+}

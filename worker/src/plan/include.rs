@@ -1,0 +1,64 @@
+//! Files that a configuration names besides itself: read once, while it is, so that what was validated is what is served
+//! and saving one of them reloads.
+
+use std::collections::BTreeMap;
+
+use baton_shared::config::Sources;
+use baton_shared::config::model::{Namespace, ServiceConfig};
+use baton_shared::control::message::Notice;
+
+use super::graphql;
+use crate::guards::json_schema::{self, JsonSchema};
+
+/// More files than this for one schema are a loop of somebody's.
+const SCHEMA_FILES_MAX: usize = 256;
+
+/// Files by their path, or why they cannot be read.
+pub type Files = BTreeMap<String, Result<Vec<u8>, String>>;
+
+/// What was read, and what is to be said of it.
+#[derive(Clone, Debug, Default)]
+pub struct Included {
+    /// For [`super::CompileOptions`].
+    pub files: Files,
+    /// What cannot be used.
+    pub notices: Vec<Notice>,
+}
+
+/// Reads what `config` names; the content of each `query_path` is put into its place.
+pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Included {
+    let mut included = Included { files: Files::new(), notices: graphql::include(config, sources) };
+    for endpoint in &config.endpoints {
+        if let Some(block) = endpoint.extra_config.namespaces.get("validation/json-schema") {
+            let read = read_schemas(block, sources, &mut included.files);
+            let compiled =
+                read.and_then(|()| JsonSchema::compile(&block.settings, &included.files));
+            if let Err(why) = compiled {
+                let text = format!("Parsing the definition:{why}: BODIES ARE NOT CHECKED");
+                included.notices.push(config.source.notice(&block.at, text));
+            }
+        }
+    }
+    included
+}
+
+/// What a schema refers to, and what that refers to.
+fn read_schemas(
+    block: &Namespace,
+    sources: &mut dyn Sources,
+    files: &mut Files,
+) -> Result<(), String> {
+    loop {
+        let wanted = json_schema::wanted(&block.settings, files);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        if files.len() + wanted.len() > SCHEMA_FILES_MAX {
+            return Err(format!("it refers to more than {SCHEMA_FILES_MAX} files"));
+        }
+        for path in wanted {
+            let content = sources.file(&path);
+            files.insert(path, content);
+        }
+    }
+}
