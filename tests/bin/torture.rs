@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Shape};
-use baton_tests::torture::{Load, Plan, Report, System, Upstream, report, run};
+use baton_tests::torture::{Load, Plan, Protocol, Report, System, Upstream, report, run};
 use clap::{Parser, ValueEnum};
 
 /// Reload a gateway under load and count what clients suffer.
@@ -20,6 +20,7 @@ use clap::{Parser, ValueEnum};
 ///   baton-torture --reloads 1000
 ///   baton-torture --reloads 1000 --delay-ms 5
 ///   baton-torture --reloads 1000 --combine
+///   baton-torture --reloads 1000 --h2
 ///   baton-torture --reloads 100 --endpoints 1000 --idle 1000 --uploads 0 --pipelined 0 --every-ms 1000
 /// The table of peers (Debian packages nginx-light and haproxy):
 ///   baton-torture --gateway baton,nginx,haproxy,haproxy-idle-close --reloads 20 --every-ms 320
@@ -68,6 +69,9 @@ struct Options {
     /// Baton merges, chains and shadows instead of streaming.
     #[arg(long)]
     combine: bool,
+    /// All clients speak HTTP/2, four streams each; without pipelines, half heads and idle ones.
+    #[arg(long)]
+    h2: bool,
     /// Same seed, same clients.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -86,18 +90,20 @@ enum Gateway {
 
 impl Options {
     fn plan(&self) -> Plan {
+        let load = Load {
+            protocol: Protocol::Http1,
+            keep_alive: self.keep_alive,
+            fresh: self.fresh,
+            pipelined: self.pipelined,
+            uploads: self.uploads,
+            half_heads: self.half_heads,
+            idle: self.idle,
+            think: Duration::from_millis(self.think_ms),
+            steady: Duration::from_millis(self.steady_ms),
+            seed: self.seed,
+        };
         Plan {
-            load: Load {
-                keep_alive: self.keep_alive,
-                fresh: self.fresh,
-                pipelined: self.pipelined,
-                uploads: self.uploads,
-                half_heads: self.half_heads,
-                idle: self.idle,
-                think: Duration::from_millis(self.think_ms),
-                steady: Duration::from_millis(self.steady_ms),
-                seed: self.seed,
-            },
+            load: if self.h2 { load.over_http2() } else { load },
             reloads: self.reloads,
             every: Duration::from_millis(self.every_ms),
             delay: Duration::from_millis(self.delay_ms),

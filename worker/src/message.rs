@@ -1,4 +1,4 @@
-//! A request and a response, neutral of how they travel: HTTP/1.1, later HTTP/2, TLS, relayed.
+//! A request and a response, neutral of how they travel: HTTP/1.1, HTTP/2, over a link.
 //!
 //! Everything here lives on one thread: nothing is `Send`, nothing is locked.
 
@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use crate::backend::AnswerBody;
 use crate::connection::http1::UploadBody;
+use crate::connection::http2::StreamBody;
 use crate::connection::tunnel::Opening;
 use crate::files::FileBody;
 use crate::payload::{Bounded, Unzipped};
@@ -61,6 +62,8 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2, directly or over a link.
+    Http2,
 }
 
 /// A validated request head. Spans point into one buffer: no allocation per field.
@@ -157,6 +160,8 @@ pub enum RequestBody {
     Empty,
     /// It is still in the connection: reading it reads from the client, with backpressure.
     Upload(UploadBody),
+    /// The same, on a stream of HTTP/2.
+    Stream(Box<StreamBody>),
     /// Held in memory, so that it can be sent more than once.
     Held(Bytes),
     /// The same, for one of several calls: each backend gets a copy, of which it is not told the length.
@@ -192,6 +197,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Upload(upload) => Pin::new(upload).poll_frame(context),
+            Self::Stream(stream) => Pin::new(&mut **stream).poll_frame(context),
             Self::Bounded(body) => Pin::new(&mut **body).poll_frame(context),
             Self::Unzipped(body) => Pin::new(&mut **body).poll_frame(context),
             held @ (Self::Held(_) | Self::Copied(_)) => match std::mem::take(held) {
@@ -207,6 +213,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Upload(upload) => upload.is_end_stream(),
+            Self::Stream(stream) => stream.is_end_stream(),
             Self::Bounded(body) => body.is_end_stream(),
             Self::Unzipped(body) => body.is_end_stream(),
             Self::Held(bytes) => bytes.is_empty(),
@@ -219,6 +226,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Upload(upload) => upload.size_hint(),
+            Self::Stream(stream) => stream.size_hint(),
             Self::Bounded(body) => body.size_hint(),
             Self::Unzipped(body) => body.size_hint(),
             Self::Held(bytes) | Self::Copied(bytes) => SizeHint::with_exact(bytes.len() as u64),

@@ -7,6 +7,7 @@ pub mod channel;
 pub mod frame;
 pub mod message;
 pub mod record;
+pub mod relay;
 pub mod tunnel;
 pub mod reserve;
 

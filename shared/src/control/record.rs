@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::frame::BODY_BYTES_MAX;
+use super::relay::RelayRecord;
 use super::tunnel::TunnelRecord;
 use crate::words::{ListenerId, Monotonic};
 
@@ -15,8 +16,8 @@ pub const BATCH_MAX: usize = 128;
 pub const PREFIX_INLINE_MAX: usize = 64 * 1024 - 1024;
 /// Endpoints with tunnels that a worker tells of; tunnels of further ones stay where they are.
 pub const TAKES_MAX: usize = 4096;
-/// Bytes of a record without its unread bytes and its tunnel.
-const FIXED_BYTES: usize = 4 + 8 + 18 + 16 + 18 + 8 + 8 + 1 + 4 + 1;
+/// Bytes of a record without its unread bytes, its tunnel and its relay.
+const FIXED_BYTES: usize = 4 + 8 + 18 + 16 + 18 + 8 + 8 + 1 + 4 + 1 + 1;
 const TAG_BATCH: u8 = 1;
 const TAG_ACK: u8 = 2;
 const TAG_REFUSED: u8 = 3;
@@ -43,6 +44,8 @@ pub struct Record {
     pub prefix: Prefix,
     /// It is one end of a tunnel: the socket of the other end follows its own.
     pub tunnel: Option<Box<TunnelRecord>>,
+    /// It is a link: the client's own transport stays in an older worker.
+    pub relay: Option<Box<RelayRecord>>,
 }
 
 /// Bytes that were read from the socket and not used.
@@ -122,7 +125,7 @@ impl Handover {
         let message = match input.byte()? {
             TAG_BATCH => {
                 let number = input.u64()?;
-                let count = usize::from(u16::from_le_bytes(input.take()?));
+                let count = usize::from(input.u16()?);
                 if count > BATCH_MAX {
                     return Err(Malformed);
                 }
@@ -133,7 +136,7 @@ impl Handover {
             TAG_ACK => Self::Ack { number: input.u64()? },
             TAG_REFUSED => Self::Refused,
             TAG_TAKES => {
-                let count = usize::from(u16::from_le_bytes(input.take()?));
+                let count = usize::from(input.u16()?);
                 if count > TAKES_MAX {
                     return Err(Malformed);
                 }
@@ -151,7 +154,13 @@ impl Record {
     #[must_use]
     pub fn encoded_bytes(&self) -> usize {
         let tunnel = self.tunnel.as_ref().map_or(0, |tunnel| tunnel.encoded_bytes());
-        FIXED_BYTES + self.prefix.inline_bytes() + tunnel
+        FIXED_BYTES + self.prefix.inline_bytes() + tunnel + self.relay_bytes()
+    }
+
+    /// Bytes that what is said of a relayed client takes.
+    #[must_use]
+    pub fn relay_bytes(&self) -> usize {
+        self.relay.as_ref().map_or(0, |relay| relay.encoded_bytes())
     }
 
     /// Sockets that travel with this record.
@@ -187,6 +196,10 @@ impl Record {
         if let Some(tunnel) = &self.tunnel {
             tunnel.encode(out);
         }
+        out.push(u8::from(self.relay.is_some()));
+        if let Some(relay) = &self.relay {
+            relay.encode(out);
+        }
     }
 
     fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
@@ -202,6 +215,11 @@ impl Record {
             tunnel: match input.byte()? {
                 0 => None,
                 1 => Some(Box::new(TunnelRecord::decode(input)?)),
+                _ => return Err(Malformed),
+            },
+            relay: match input.byte()? {
+                0 => None,
+                1 => Some(Box::new(RelayRecord::decode(input)?)),
                 _ => return Err(Malformed),
             },
         })
@@ -279,6 +297,16 @@ impl<'a> Input<'a> {
         self.take::<1>().map(|[byte]| byte)
     }
 
+    pub(super) fn u16(&mut self) -> Result<u16, Malformed> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    /// Bytes with their length before them.
+    pub(super) fn text(&mut self) -> Result<Vec<u8>, Malformed> {
+        let bytes = self.u16()?;
+        Ok(self.slice(usize::from(bytes))?.to_vec())
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, Malformed> {
         self.take().map(u32::from_le_bytes)
     }
@@ -295,6 +323,7 @@ impl<'a> Input<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::relay::{Protocol, TlsFacts};
     use super::super::tunnel::{FrameState, Way, WayState};
     use super::*;
 
@@ -309,6 +338,7 @@ mod tests {
             deadline: Some(Monotonic::from_nanos(99)),
             prefix,
             tunnel: None,
+            relay: None,
         }
     }
 
@@ -325,8 +355,18 @@ mod tests {
         Record { tunnel: Some(Box::new(tunnel)), ..record(Prefix::Inline(b"frame".to_vec())) }
     }
 
+    fn relayed() -> Record {
+        let (server_name, certificate) = ("gw.test".to_owned(), vec![0x30, 0x82]);
+        let tls = TlsFacts { version: 0x0304, suite: 0x1301, server_name, certificate };
+        let relay = RelayRecord { protocol: Protocol::Http2, tls: Some(tls) };
+        Record { relay: Some(Box::new(relay)), ..record(Prefix::Inline(Vec::new())) }
+    }
+
     fn batch() -> Handover {
+        let clear = RelayRecord { protocol: Protocol::Http1, tls: None };
         let records = vec![
+            relayed(),
+            Record { relay: Some(Box::new(clear)), ..tunnel() },
             record(Prefix::Inline(b"GET / HT".to_vec())),
             Record { deadline: None, ..record(Prefix::Memfd(70_000)) },
             tunnel(),
@@ -358,7 +398,7 @@ mod tests {
     #[test]
     fn the_size_of_a_record_is_known_before_it_is_written() {
         let one = record(Prefix::Inline(vec![b'x'; 100]));
-        for record in [&one, &tunnel()] {
+        for record in [&one, &tunnel(), &relayed()] {
             let mut out = Vec::new();
             record.encode(&mut out);
             assert_eq!(out.len(), record.encoded_bytes());

@@ -28,6 +28,19 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     )
 }
 
+/// A connected pair of stream sockets: the two ends of a link.
+///
+/// # Errors
+/// As [`pair`].
+pub fn stream_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(
+        AddressFamily::Unix,
+        SockType::Stream,
+        None,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+    )
+}
+
 /// Puts a socket under the eye of the tokio runtime that this is called in.
 ///
 /// # Errors

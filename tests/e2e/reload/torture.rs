@@ -39,6 +39,16 @@ fn with_five_milliseconds_of_delay_each_way_nothing_is_lost_either() {
 }
 
 #[test]
+fn over_http2_no_stream_is_lost_and_none_is_answered_by_what_was_before() {
+    let mut plan = plan(60, 0);
+    plan.load = Load { keep_alive: 30, ..plan.load }.over_http2();
+    check(&plan, Shape::Stream(0));
+    plan.reloads = 20;
+    plan.delay = Duration::from_millis(5);
+    check(&plan, Shape::Stream(0));
+}
+
+#[test]
 fn merged_chained_and_shadowed_calls_survive_reloads_and_each_shadow_comes_once() {
     let mut plan = plan(30, 0);
     plan.load.keep_alive = 50;

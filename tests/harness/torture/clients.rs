@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::load::Load;
+use super::http2;
+use super::load::{Load, Protocol};
 use super::random::Random;
 use super::tally::{Begun, Fate, Fault, Tally};
 use super::upstream;
@@ -16,6 +17,10 @@ use super::wire::{Answer, Missing, Wire};
 
 /// Runs every client of `load` until the tally says stop.
 pub(super) async fn all(address: SocketAddr, load: Load, tally: Arc<Tally>) {
+    if load.protocol == Protocol::Http2 {
+        http2::start(address, &load, &tally);
+        return std::future::pending().await;
+    }
     let mut stream = 0;
     let mut client = |kind| {
         stream += 1;
@@ -293,7 +298,7 @@ async fn send_body(
 }
 
 /// The generation that answered, or what is wrong with the answer.
-fn check(answer: &Answer, number: u64, body: &[u8]) -> Result<u64, String> {
+pub(super) fn check(answer: &Answer, number: u64, body: &[u8]) -> Result<u64, String> {
     let text = String::from_utf8_lossy(&answer.body);
     if answer.status != 200 {
         return Err(format!("status {}: {text}", answer.status));

@@ -2,9 +2,20 @@
 
 use std::time::Duration;
 
+/// What the clients speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 in clear text, several streams at once; only who keeps alive, connects anew or uploads.
+    Http2,
+}
+
 /// The clients of one run; all of them at once.
 #[derive(Clone, Debug)]
 pub struct Load {
+    /// What all of them speak.
+    pub protocol: Protocol,
     /// Keep one connection and ask again after a while; a quarter of the heads comes in two pieces.
     pub keep_alive: usize,
     /// A new connection for each request.
@@ -28,6 +39,7 @@ pub struct Load {
 impl Default for Load {
     fn default() -> Self {
         Self {
+            protocol: Protocol::Http1,
             keep_alive: 200,
             fresh: 10,
             pipelined: 20,
@@ -42,6 +54,12 @@ impl Default for Load {
 }
 
 impl Load {
+    /// The same over HTTP/2, without those that it does not have.
+    #[must_use]
+    pub fn over_http2(self) -> Self {
+        Self { protocol: Protocol::Http2, pipelined: 0, half_heads: 0, idle: 0, ..self }
+    }
+
     /// All clients.
     pub fn all(&self) -> usize {
         self.lasting() + self.fresh

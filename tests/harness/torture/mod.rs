@@ -1,7 +1,7 @@
 //! The torture: every kind of client that a reload can hurt, at once, while the gateway reloads; then
 //! the accounts are settled.
 //!
-//! [`load`] says how many clients of which kind · [`clients`] are they · [`wire`] is their connection ·
+//! [`load`] says how many clients of which kind · [`clients`] are they, [`http2`] over HTTP/2 · [`wire`] is their connection ·
 //! [`upstream`] is the backend that counts every request · [`tally`] is the ledger both write to ·
 //! [`systems`] are the gateways that can be measured · [`report`] is what comes out.
 //!
@@ -14,6 +14,7 @@ pub mod tally;
 pub mod upstream;
 
 mod clients;
+mod http2;
 mod random;
 mod wire;
 
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use crate::net::{Background, DelayProxy};
 use crate::pause;
 
-pub use load::Load;
+pub use load::{Load, Protocol};
 pub use report::Report;
 pub use systems::System;
 pub use tally::Tally;

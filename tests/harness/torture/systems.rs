@@ -84,6 +84,7 @@ pub fn baton_config(upstream: SocketAddr, shape: Shape, generation: u64) -> Valu
     json!({
         "version": 3,
         "timeout": "30s",
+        "use_h2c": true,
         "host": [format!("http://{upstream}")],
         "endpoints": endpoints,
         "extra_config": { "router": { "disable_access_log": true } },

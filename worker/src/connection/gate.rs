@@ -26,7 +26,7 @@ pub(crate) enum Mode {
 pub(crate) struct Gate {
     mode: Cell<Mode>,
     places: RefCell<Slab<Place>>,
-    busy: Cell<usize>,
+    in_flight: Cell<usize>,
     /// Places whose client sent something while the gate was shut: they go first.
     urgent: RefCell<Vec<usize>>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Gate {
 struct Place {
     /// Wakes the connection's task; present while it is idle.
     waker: Option<Waker>,
-    busy: bool,
+    in_flight: usize,
 }
 
 /// A connection's place at the gate, for its whole life on this thread.
@@ -45,7 +45,7 @@ pub(crate) struct Ticket(usize);
 impl Gate {
     pub(crate) fn new(mode: Mode) -> Self {
         let (places, urgent) = (RefCell::new(Slab::new()), RefCell::new(Vec::new()));
-        Self { mode: Cell::new(mode), places, busy: Cell::new(0), urgent }
+        Self { mode: Cell::new(mode), places, in_flight: Cell::new(0), urgent }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -62,31 +62,31 @@ impl Gate {
         self.places.borrow().len()
     }
 
-    /// Connections with a request in flight.
+    /// Requests in flight.
     pub(crate) fn busy(&self) -> usize {
-        self.busy.get()
+        self.in_flight.get()
     }
 
     pub(crate) fn enter(&self) -> Ticket {
-        Ticket(self.places.borrow_mut().insert(Place { waker: None, busy: false }))
+        Ticket(self.places.borrow_mut().insert(Place { waker: None, in_flight: 0 }))
     }
 
     pub(crate) fn leave(&self, ticket: &Ticket) {
-        if let Some(place) = self.places.borrow_mut().try_remove(ticket.0)
-            && place.busy
-        {
-            self.busy.set(self.busy.get() - 1);
+        if let Some(place) = self.places.borrow_mut().try_remove(ticket.0) {
+            self.in_flight.set(self.in_flight.get() - place.in_flight);
         }
     }
 
     /// Notes that a request begins or has ended.
     pub(crate) fn set_busy(&self, ticket: &Ticket, busy: bool) {
-        if let Some(place) = self.places.borrow_mut().get_mut(ticket.0)
-            && place.busy != busy
-        {
-            place.busy = busy;
-            let count = self.busy.get();
-            self.busy.set(if busy { count + 1 } else { count - 1 });
+        self.set_in_flight(ticket, usize::from(busy));
+    }
+
+    /// Notes how many requests of a connection are in flight.
+    pub(crate) fn set_in_flight(&self, ticket: &Ticket, count: usize) {
+        if let Some(place) = self.places.borrow_mut().get_mut(ticket.0) {
+            let before = std::mem::replace(&mut place.in_flight, count);
+            self.in_flight.set(self.in_flight.get() + count - before);
         }
     }
 
@@ -206,6 +206,10 @@ mod tests {
         gate.set_busy(&second, true);
         gate.set_busy(&second, false);
         assert_eq!((gate.connections(), gate.busy()), (2, 1));
+        gate.set_in_flight(&second, 7);
+        gate.set_in_flight(&second, 3);
+        assert_eq!(gate.busy(), 4);
+        gate.set_in_flight(&second, 0);
         gate.leave(&first);
         assert_eq!((gate.connections(), gate.busy()), (1, 0));
     }

@@ -3,6 +3,7 @@
 pub(crate) mod census;
 pub(crate) mod gate;
 pub mod http1;
+pub mod http2;
 mod limits;
 pub(crate) mod thread;
 pub(crate) mod transport;

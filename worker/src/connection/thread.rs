@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::record::{Prefix, Record};
+use baton_shared::control::relay::{Protocol, RelayRecord, TlsFacts};
+use baton_shared::os::scm;
 use baton_shared::words::{ListenerId, Monotonic};
 use bytes::BytesMut;
+use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -17,6 +20,7 @@ use super::gate::{Gate, Mode, Ticket};
 use super::http1::date::DateClock;
 use super::http1::wire::{Spare, Wire};
 use super::http1::{Connection, Facts, Leave};
+use super::http2;
 use super::limits::EdgeLimits;
 use super::transport::Transport;
 use super::tunnel::{self, Tunnel};
@@ -46,6 +50,9 @@ impl Moving {
     }
 }
 
+/// How long a link of an HTTP/2 client may rest here: its other end, a process of ours, closes it
+/// much earlier.
+pub(crate) const LINK_IDLE: Duration = Duration::from_secs(3600);
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
 pub(crate) const OWN_PROBE: ListenerId = ListenerId(u32::MAX);
 
@@ -127,6 +134,7 @@ impl Thread {
             peer,
             requests: 0,
             deadline: Instant::now() + self.limits.head_timeout,
+            relay: None,
         };
         self.spawn(transport, facts, BytesMut::new());
     }
@@ -134,20 +142,24 @@ impl Thread {
     /// A connection that comes from an older worker, or back from one that could not take it.
     pub(crate) fn adopt(self: &Rc<Self>, moving: Moving) -> std::io::Result<()> {
         let Moving { record, socket, backend, stays, hurries: _ } = moving;
-        let transport = Transport::adopt(socket)?;
+        let transport = match &record.relay {
+            None => Transport::adopt(socket)?,
+            Some(_) => Transport::adopt_link(socket)?,
+        };
         let peer = Peer {
             socket: record.socket_peer,
             asserted: record.asserted_peer,
             local: record.local,
         };
         let (clock, now) = (Monotonic::now(), Instant::now());
-        let left = record.deadline.map_or(self.limits.idle_timeout, |at| at.since(clock));
+        let left = record.deadline.map_or(LINK_IDLE, |at| at.since(clock));
         let facts = Facts {
             listener: record.listener,
             accepted: record.accepted,
             peer,
             requests: record.requests,
             deadline: now + left,
+            relay: record.relay.map(|relay| Rc::new(*relay)),
         };
         let unread = inline(record.prefix);
         if let (Some(tunnel), Some(backend)) = (record.tunnel, backend) {
@@ -180,6 +192,13 @@ impl Thread {
         match leave {
             Leave::Closed => {},
             Leave::Given => self.give(connection),
+            Leave::Http2 => {
+                if let Some((transport, unread, facts)) = connection.into_http2() {
+                    let ticket = &guest.ticket;
+                    // In a box: it is large, and connections of HTTP/1.1 have no room for it.
+                    Box::pin(http2::live(&self, ticket, transport, unread, facts)).await;
+                }
+            },
             Leave::Tunnel => {
                 if let Some((facts, tunnel)) = connection.into_tunnel() {
                     self.keep_tunnel(&guest, facts, tunnel).await;
@@ -237,6 +256,27 @@ impl Thread {
         self.send_off(Moving { record, socket, backend: None, stays: false, hurries });
     }
 
+    /// Opens a link to the worker that serves now, for a client whose transport stays here: what is
+    /// written on it is answered there. The other end travels like a connection; what is written before
+    /// it arrives waits in the link.
+    pub(crate) fn open_link(
+        &self,
+        facts: &Facts,
+        relay: RelayRecord,
+        unread: &[u8],
+    ) -> std::io::Result<UnixStream> {
+        let (ours, theirs) = scm::stream_pair()?;
+        let link = UnixStream::from_std(std::os::unix::net::UnixStream::from(ours))?;
+        let mut record = facts.record(unread);
+        if relay.protocol == Protocol::Http2 {
+            record.deadline = None;
+        }
+        record.relay = Some(Box::new(relay));
+        let moving = Moving { record, socket: theirs, backend: None, stays: false, hurries: true };
+        self.send_off(moving);
+        Ok(link)
+    }
+
     fn send_off(&self, moving: Moving) {
         self.progress.released();
         // The receiver lives as long as the worker does.
@@ -245,6 +285,21 @@ impl Thread {
 }
 
 impl Facts {
+    /// Whether requests of an HTTP/2 client in an older worker come here, one after the other.
+    pub(crate) fn is_link_of_http2(&self) -> bool {
+        self.relay.as_ref().is_some_and(|relay| relay.protocol == Protocol::Http2)
+    }
+
+    /// Whether this is an HTTP/1.1 client of an older worker: it leaves after its next answer.
+    pub(crate) fn is_relayed_http1(&self) -> bool {
+        self.relay.as_ref().is_some_and(|relay| relay.protocol == Protocol::Http1)
+    }
+
+    /// What the client's handshake gave, wherever it was.
+    pub(crate) fn tls_facts(&self) -> Option<&TlsFacts> {
+        self.relay.as_ref()?.tls.as_ref()
+    }
+
     /// What the next owner must know of the connection, `unread` bytes included.
     pub(super) fn record(&self, unread: &[u8]) -> Record {
         let left: Duration = self.deadline.saturating_duration_since(Instant::now());
@@ -255,9 +310,10 @@ impl Facts {
             asserted_peer: self.peer.asserted,
             local: self.peer.local,
             requests: self.requests,
-            deadline: Some(Monotonic::now().after(left)),
+            deadline: Some(Monotonic::now().after(left)).filter(|_| !self.is_link_of_http2()),
             prefix: Prefix::Inline(unread.to_vec()),
             tunnel: None,
+            relay: self.relay.as_deref().map(|relay| Box::new(relay.clone())),
         }
     }
 }

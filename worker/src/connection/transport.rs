@@ -1,4 +1,4 @@
-//! How bytes reach a client: one enum, so that TLS and relayed connections fit in later.
+//! How bytes reach a client: one enum, so that the loops above need not know.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use baton_shared::os::socket;
 use bytes::{BufMut as _, BytesMut};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::poll_read_buf;
 
 /// A client's end.
@@ -19,6 +20,8 @@ use tokio_util::io::poll_read_buf;
 pub(crate) enum Transport {
     /// Plain TCP.
     Plain(RefCell<TcpStream>),
+    /// A link: the client's own transport stays in an older worker.
+    Relayed(RefCell<UnixStream>),
 }
 
 impl Transport {
@@ -32,24 +35,31 @@ impl Transport {
         TcpStream::from_std(std::net::TcpStream::from(socket)).map(Self::plain)
     }
 
+    /// Takes one end of a link over.
+    pub(crate) fn adopt_link(socket: OwnedFd) -> io::Result<Self> {
+        let stream = UnixStream::from_std(std::os::unix::net::UnixStream::from(socket))?;
+        Ok(Self::Relayed(RefCell::new(stream)))
+    }
+
     /// Gives the socket back, no longer watched by this thread.
     pub(crate) fn release(self) -> io::Result<OwnedFd> {
         match self {
             Self::Plain(stream) => Ok(stream.into_inner().into_std()?.into()),
+            Self::Relayed(stream) => Ok(stream.into_inner().into_std()?.into()),
         }
     }
 
     /// Whether something has come that nobody has read yet, as far as this thread was told.
     pub(crate) fn has_news(&self) -> bool {
         let mut nobody = Context::from_waker(Waker::noop());
-        match self {
-            Self::Plain(stream) => stream.borrow().poll_read_ready(&mut nobody).is_ready(),
-        }
+        self.poll_readable(&mut nobody).is_ready()
     }
 
+    /// The address that the client reached; a link has none of its own.
     pub(crate) fn local(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Plain(stream) => stream.borrow().local_addr(),
+            Self::Relayed(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -64,6 +74,21 @@ impl Transport {
             Self::Plain(stream) => {
                 poll_read_buf(Pin::new(&mut *stream.borrow_mut()), context, buffer)
             },
+            Self::Relayed(stream) => {
+                poll_read_buf(Pin::new(&mut *stream.borrow_mut()), context, buffer)
+            },
+        }
+    }
+
+    /// The same, into somebody else's buffer.
+    pub(crate) fn poll_read_into(
+        &self,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(&mut *stream.borrow_mut()).poll_read(context, room),
+            Self::Relayed(stream) => Pin::new(&mut *stream.borrow_mut()).poll_read(context, room),
         }
     }
 
@@ -71,6 +96,7 @@ impl Transport {
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => stream.borrow().poll_read_ready(context),
+            Self::Relayed(stream) => stream.borrow().poll_read_ready(context),
         }
     }
 
@@ -78,6 +104,7 @@ impl Transport {
     pub(crate) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => stream.borrow().poll_write_ready(context),
+            Self::Relayed(stream) => stream.borrow().poll_write_ready(context),
         }
     }
 
@@ -85,6 +112,7 @@ impl Transport {
     pub(crate) fn try_read(&self, buffer: &mut BytesMut, bytes_max: usize) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.borrow().try_read_buf(&mut buffer.limit(bytes_max)),
+            Self::Relayed(stream) => stream.borrow().try_read_buf(&mut buffer.limit(bytes_max)),
         }
     }
 
@@ -92,14 +120,13 @@ impl Transport {
         match (self, slices) {
             (Self::Plain(stream), [only]) => stream.borrow().try_write(only),
             (Self::Plain(stream), several) => stream.borrow().try_write_vectored(several),
+            (Self::Relayed(stream), slices) => stream.borrow().try_write_vectored(slices),
         }
     }
 
     /// Waits until a write may do something.
     pub(crate) async fn writable(&self) -> io::Result<()> {
-        match self {
-            Self::Plain(_) => poll_fn(|context| self.poll_writable(context)).await,
-        }
+        poll_fn(|context| self.poll_writable(context)).await
     }
 
     /// Lets the kernel look now and then whether the peer is still there.
@@ -107,6 +134,8 @@ impl Transport {
         match self {
             // A peer that is gone already is noticed anyway.
             Self::Plain(stream) => drop(socket::keep_alive(&*stream.borrow(), after)),
+            // The other end is a process of this machine: its death is told.
+            Self::Relayed(_) => {},
         }
     }
 
@@ -115,6 +144,7 @@ impl Transport {
         match self {
             // A peer that is gone already needs no goodbye.
             Self::Plain(stream) => drop(socket::end_writing(&*stream.borrow())),
+            Self::Relayed(stream) => drop(socket::end_writing(&*stream.borrow())),
         }
     }
 
@@ -122,6 +152,8 @@ impl Transport {
     pub(crate) fn reset_on_close(&self) {
         match self {
             Self::Plain(stream) => drop(stream.borrow().set_zero_linger()),
+            // Local sockets know no reset: whoever passes the bytes on cannot tell.
+            Self::Relayed(_) => {},
         }
     }
 }

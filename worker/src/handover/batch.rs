@@ -89,9 +89,9 @@ fn cost(record: &mut Record) -> (usize, usize) {
     (bytes, descriptors)
 }
 
-/// Two prefixes share the room that one has alone.
-const fn inline_max(record: &Record) -> usize {
-    PREFIX_INLINE_MAX / record.sockets()
+/// Two prefixes share the room that one has alone; a relayed client's facts stand in it too.
+fn inline_max(record: &Record) -> usize {
+    PREFIX_INLINE_MAX.saturating_sub(record.relay_bytes()) / record.sockets()
 }
 
 /// The records as they travel, and the memfds of long prefixes.
@@ -134,6 +134,7 @@ mod tests {
             deadline: None,
             prefix: Prefix::Inline(Vec::new()),
             tunnel: None,
+            relay: None,
         };
         Moving {
             record,

@@ -162,6 +162,7 @@ mod tests {
             deadline: None,
             prefix: prefix.clone(),
             tunnel: None,
+            relay: None,
         };
         let records = prefixes.iter().map(record).collect();
         let frame = Frame { kind: Kind::Handover, txn: 0 };

@@ -142,6 +142,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         policy: policy(config),
         notices: compiler.notices,
         edge: edge::limits(config),
+        h2c: config.use_h2c || flags.use_h2c,
         access_log: (!flags.disable_access_log).then(|| AccessLogPlan {
             skip_paths: flags.logger_skip_paths.iter().cloned().collect(),
         }),

@@ -71,6 +71,8 @@ pub struct Plan {
     pub(crate) notices: Vec<Notice>,
     /// Bounds of the edge.
     pub(crate) edge: EdgeLimits,
+    /// `use_h2c`: HTTP/2 in clear text.
+    pub(crate) h2c: bool,
     /// The access log; none: switched off.
     pub(crate) access_log: Option<AccessLogPlan>,
     /// Method and path to what answers.

@@ -40,11 +40,9 @@ pub(super) fn judge(config: &ServiceConfig, unguarded: Unguarded) -> Verdict {
     if config.tls.as_ref().is_some_and(|tls| !tls.disabled) {
         verdict.service_guard(config, &JsonPointer::root().key("tls"), "`tls`", unguarded);
     }
-    for (is_asked, key) in [
-        (config.use_h2c, "use_h2c"),
-        (config.plugin.is_some(), "plugin"),
-        (!config.async_agent.is_empty(), "async_agent"),
-    ] {
+    for (is_asked, key) in
+        [(config.plugin.is_some(), "plugin"), (!config.async_agent.is_empty(), "async_agent")]
+    {
         if is_asked {
             verdict.tell(
                 config,

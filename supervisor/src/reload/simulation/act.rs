@@ -53,6 +53,7 @@ impl World {
             Action::HandOver { from, to } => {
                 let taker = self.processes.get(&to).expect("a process");
                 assert!(taker.may_accept, "{}", self.tale("handed to one that does not accept"));
+                self.processes.entry(from).or_default().gives_to = Some(to);
                 let (moved, left) = (self.dice.roll(100), 0);
                 self.says(from, Said::HandedOver { moved, left });
             },

@@ -30,12 +30,24 @@ impl World {
                 let heard = self.processes.get(&holder.worker).is_some_and(|old| old.is_alive);
                 let somebody = accepts(&holder.worker) || candidate.iter().any(accepts);
                 assert!(somebody || !heard, "{}", self.tale("nobody accepts"));
+                self.check_links(holder.worker);
             },
             Post::Vacant { revive_at: None, .. } => {
                 let is_cared_for = state.transaction.is_some() || state.rollback_due.is_some();
                 assert!(is_cared_for, "{}", self.tale("an empty post that nobody fills"));
             },
             Post::Vacant { .. } | Post::Reviving { .. } => {},
+        }
+    }
+
+    /// Whoever drains keeps the transports of some clients, and opens links for their next requests: to
+    /// the worker that serves now, never to one that was relieved.
+    fn check_links(&self, serving: WorkerId) {
+        for drainer in &self.state().drainers {
+            let gives_to = self.processes.get(&drainer.worker).and_then(|it| it.gives_to);
+            // One that never had anybody to give to was never asked to.
+            let is_current = gives_to.is_none_or(|to| to == serving);
+            assert!(is_current, "{}", self.tale("a drainer gives to a worker that was relieved"));
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Process {
     pub(super) is_stuck: bool,
     /// What it was told last about accepting.
     pub(super) may_accept: bool,
+    /// Whom it gives its connections to, and opens links to for those that it keeps.
+    pub(super) gives_to: Option<WorkerId>,
 }
 
 pub(super) struct World {

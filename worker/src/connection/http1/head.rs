@@ -218,10 +218,10 @@ pub(crate) const fn is_token(byte: u8) -> bool {
         )
 }
 
-struct Target {
+pub(crate) struct Target {
     authority: Option<Span>,
-    path: Span,
-    query: Option<Span>,
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
 }
 
 /// The four forms of a target (RFC 9112 §3.2). The authority of an absolute form beats `Host`.
@@ -270,7 +270,8 @@ fn strip_scheme(raw: &[u8]) -> Option<&[u8]> {
     if known { rest.strip_prefix(b"://") } else { None }
 }
 
-fn origin(bytes: &Bytes, raw: &[u8]) -> Result<Target, Refusal> {
+/// Path and query. `raw`, a slice of `bytes`, begins with a slash.
+pub(crate) fn origin(bytes: &[u8], raw: &[u8]) -> Result<Target, Refusal> {
     let end = memchr::memchr(b'?', raw).unwrap_or(raw.len());
     let (path, tail) = raw.split_at_checked(end).unwrap_or((raw, &[]));
     if path.contains(&b'\\') || !escapes_are_valid(path) {
@@ -290,7 +291,7 @@ fn escapes_are_valid(path: &[u8]) -> bool {
 }
 
 /// Where `part`, a slice of `bytes`, stands in it.
-fn span(bytes: &Bytes, part: &[u8]) -> Span {
+fn span(bytes: &[u8], part: &[u8]) -> Span {
     let start = (part.as_ptr() as usize).saturating_sub(bytes.as_ptr() as usize);
     let narrow = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
     narrow(start)..narrow(start + part.len())

@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use baton_shared::control::relay::RelayRecord;
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
 use tokio::time::{Instant, sleep_until};
@@ -35,10 +36,11 @@ use self::response::{Asked, Sent};
 use self::wait::Next;
 use self::wire::{Fault, Wire};
 use super::gate::{Mode, Ticket};
-use super::thread::{OWN_PROBE, Thread};
-use super::transport::within;
+use super::http2;
+use super::thread::{LINK_IDLE, OWN_PROBE, Thread};
+use super::transport::{Transport, within};
 use super::tunnel::{Opening, Tunnel};
-use crate::message::{Peer, Request, RequestBody, Response, ResponseBody};
+use crate::message::{Peer, Request, RequestBody, Response, ResponseBody, Version};
 use crate::respond::gzip;
 use crate::serve::serve;
 
@@ -58,6 +60,8 @@ pub(crate) struct Facts {
     pub(crate) requests: u64,
     /// When the wait for the next head ends.
     pub(crate) deadline: Instant,
+    /// What is known of the client when its transport stays in an older worker.
+    pub(crate) relay: Option<Rc<RelayRecord>>,
 }
 
 /// Why a connection leaves this thread.
@@ -69,6 +73,8 @@ pub(crate) enum Leave {
     Given,
     /// It speaks another protocol from now on: see [`Connection::into_tunnel`].
     Tunnel,
+    /// Its client speaks HTTP/2: see [`Connection::into_http2`].
+    Http2,
 }
 
 /// A connection being served.
@@ -97,6 +103,12 @@ impl Connection {
         Some((self.facts, Tunnel::open(client, unread, *opening)))
     }
 
+    /// The connection as it came: its client knew that HTTP/2 is spoken here.
+    pub(crate) fn into_http2(self) -> Option<(Transport, BytesMut, Facts)> {
+        let (transport, unread) = Rc::try_unwrap(self.wire).ok()?.dismantle();
+        Some((transport, unread, self.facts))
+    }
+
     /// Serves the connection until it leaves.
     pub(crate) async fn live(&mut self, thread: &Rc<Thread>, ticket: &Ticket) -> Leave {
         let mut timer = pin!(sleep_until(self.facts.deadline));
@@ -112,6 +124,9 @@ impl Connection {
                 },
             };
             self.release(thread);
+            if thread.state.plan.h2c && self.begins_http2() {
+                return Leave::Http2;
+            }
             thread.gate.set_busy(ticket, true);
             let sent = self.exchange(thread, length).await;
             thread.gate.set_busy(ticket, false);
@@ -129,8 +144,18 @@ impl Connection {
             }
             self.searched = 0;
             self.facts.requests += 1;
-            self.facts.deadline = Instant::now() + thread.limits.idle_timeout;
+            let rest =
+                if self.facts.is_link_of_http2() { LINK_IDLE } else { thread.limits.idle_timeout };
+            self.facts.deadline = Instant::now() + rest;
         }
+    }
+
+    /// Whether the first that a client of ours says is the preface of HTTP/2.
+    fn begins_http2(&self) -> bool {
+        let is_plain = matches!(self.wire.transport, Transport::Plain(_));
+        is_plain
+            && self.facts.requests == 0
+            && self.wire.with_unread(|unread| unread.starts_with(http2::PREFACE_HEAD))
     }
 
     /// One request and its answer.
@@ -141,7 +166,7 @@ impl Connection {
             .and_then(|head| {
                 framing::intent(&head, thread.limits.body_bytes).map(|intent| (head, intent))
             });
-        let (head, intent) = match taken {
+        let (mut head, intent) = match taken {
             Ok(taken) => taken,
             Err(refusal) => return self.refuse(thread, refusal).await,
         };
@@ -157,6 +182,9 @@ impl Connection {
             head_only: head.method == Method::HEAD,
             keep_alive: intent.keep_alive,
         };
+        if self.facts.is_link_of_http2() {
+            head.version = Version::Http2;
+        }
         let is_client = self.facts.listener != OWN_PROBE;
         let log = thread.access.as_ref().filter(|_| is_client).and_then(|log| log.begin(&head));
         let mut request = Request::new(head, body, self.facts.peer);
@@ -190,6 +218,10 @@ impl Connection {
             while watching && self.wire.body_is_done() {
                 match self.wire.poll_fill(context) {
                     Poll::Pending => break,
+                    // Whoever passes streams on says nothing by halves: the stream was cancelled.
+                    Poll::Ready(Ok(0)) if self.facts.is_link_of_http2() => {
+                        return Poll::Ready(None);
+                    },
                     // A client that said its last word still waits for the answer.
                     Poll::Ready(Ok(0)) => watching = false,
                     Poll::Ready(Ok(_)) => {
@@ -238,7 +270,12 @@ impl Connection {
             Some(left) => left <= thread.limits.drain_bytes || Rc::strong_count(wire) > 1,
             None => Rc::strong_count(wire) > 1,
         };
-        body_ends && !wire.owes_continue() && !wire.has_ended() && thread.gate.mode() != Mode::End
+        let shall_leave = self.facts.is_relayed_http1();
+        body_ends
+            && !shall_leave
+            && !wire.owes_continue()
+            && !wire.has_ended()
+            && thread.gate.mode() != Mode::End
     }
 
     /// The answer is out before the request was in: lets the rest of the body flow, within bounds.

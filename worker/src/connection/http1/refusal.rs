@@ -2,6 +2,8 @@
 //!
 //! KrakenD (Go's server): status line and body carry the same text, the connection closes.
 
+use http::StatusCode;
+
 /// The reasons, each with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -29,20 +31,10 @@ impl Refusal {
 
     /// The whole answer, ready to send. `date` is the value of a Date field.
     pub(crate) fn answer(self, date: &str) -> Vec<u8> {
-        let (status, body) = match self {
-            Self::Bad("") => ("400 Bad Request", "400 Bad Request".to_owned()),
-            Self::Bad(why) => ("400 Bad Request", format!("400 Bad Request: {why}")),
-            Self::Coding => ("501 Not Implemented", "Unsupported transfer encoding".to_owned()),
-            Self::Version => (
-                "505 HTTP Version Not Supported: unsupported protocol version",
-                "505 HTTP Version Not Supported: unsupported protocol version".to_owned(),
-            ),
-            Self::HeadTooLarge | Self::TooManyFields => (
-                "431 Request Header Fields Too Large",
-                "431 Request Header Fields Too Large".to_owned(),
-            ),
-            Self::TargetTooLong => ("414 URI Too Long", "414 URI Too Long".to_owned()),
-            Self::BodyTooLarge => ("413 Content Too Large", "413 Content Too Large".to_owned()),
+        let (_, body) = self.told();
+        let line = match self {
+            Self::Bad(_) => "400 Bad Request",
+            Self::Coding => "501 Not Implemented",
             Self::Expectation => {
                 let head = format!(
                     "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nDate: {date}\r\n\
@@ -50,11 +42,38 @@ impl Refusal {
                 );
                 return head.into_bytes();
             },
+            Self::Version
+            | Self::HeadTooLarge
+            | Self::TooManyFields
+            | Self::TargetTooLong
+            | Self::BodyTooLarge => &body,
         };
         format!(
-            "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            "HTTP/1.1 {line}\r\nContent-Type: text/plain; charset=utf-8\r\n\
              Connection: close\r\n\r\n{body}"
         )
         .into_bytes()
+    }
+
+    /// Status and body.
+    pub(crate) fn told(self) -> (StatusCode, String) {
+        let (status, body) = match self {
+            Self::Bad("") => (StatusCode::BAD_REQUEST, "400 Bad Request"),
+            Self::Bad(why) => {
+                return (StatusCode::BAD_REQUEST, format!("400 Bad Request: {why}"));
+            },
+            Self::Coding => (StatusCode::NOT_IMPLEMENTED, "Unsupported transfer encoding"),
+            Self::Version => (
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "505 HTTP Version Not Supported: unsupported protocol version",
+            ),
+            Self::HeadTooLarge | Self::TooManyFields => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "431 Request Header Fields Too Large")
+            },
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "414 URI Too Long"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "413 Content Too Large"),
+            Self::Expectation => (StatusCode::EXPECTATION_FAILED, ""),
+        };
+        (status, body.to_owned())
     }
 }

@@ -123,7 +123,7 @@ fn framing(asked: Asked, status: StatusCode, body: &ResponseBody) -> Framing {
     };
     match (exact, asked.version) {
         (Some(bytes), _) => Framing::Length(bytes),
-        (None, Version::Http11) => Framing::Chunked,
+        (None, Version::Http11 | Version::Http2) => Framing::Chunked,
         (None, Version::Http10) => Framing::Close,
     }
 }
@@ -136,7 +136,7 @@ fn put_head(
     headers: &HeaderMap,
 ) {
     let version: &[u8] = match version {
-        Version::Http11 => b"HTTP/1.1 ",
+        Version::Http11 | Version::Http2 => b"HTTP/1.1 ",
         Version::Http10 => b"HTTP/1.0 ",
     };
     out.extend_from_slice(version);
@@ -183,9 +183,11 @@ fn put_framing(out: &mut BytesMut, framing: Framing, keep_alive: bool, version: 
         Framing::None | Framing::Close => {},
     }
     match (version, keep_alive) {
-        (Version::Http11, false) => out.extend_from_slice(b"Connection: close\r\n"),
+        (Version::Http11 | Version::Http2, false) => {
+            out.extend_from_slice(b"Connection: close\r\n");
+        },
         (Version::Http10, true) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
-        (Version::Http11, true) | (Version::Http10, false) => {},
+        (Version::Http11 | Version::Http2, true) | (Version::Http10, false) => {},
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -102,7 +102,7 @@ impl Connection {
 
     /// The gateway ends. What was sent before the client could see it is answered.
     fn hurry_to_the_end(&mut self, timer: Pin<&mut Sleep>) {
-        if !self.has_begun() {
+        if !self.has_begun() && !self.facts.is_link_of_http2() {
             let soon = Instant::now() + FIRST_REQUEST_WAIT;
             self.facts.deadline = self.facts.deadline.min(soon);
             timer.reset(self.facts.deadline);
@@ -126,7 +126,11 @@ impl Connection {
         }
         // One that was never asked anything is so new that its first request is probably on its
         // way: Go's server waits for those as well.
-        let is_over = wait.is_last && self.facts.requests > 0 && !self.has_begun();
+        // The other end of a link closes it itself: a request may be on its way.
+        let is_over = wait.is_last
+            && self.facts.requests > 0
+            && !self.has_begun()
+            && !self.facts.is_link_of_http2();
         is_over.then_some(Next::Left(Leave::Closed))
     }
 

@@ -34,6 +34,7 @@ fn moving(requests: u64, unread: Vec<u8>) -> Moving {
         deadline: None,
         prefix: Prefix::Inline(unread),
         tunnel: None,
+        relay: None,
     };
     let socket = TcpStream::connect(address).unwrap().into();
     Moving { record, socket, backend: None, stays: false, hurries: false }

@@ -1,0 +1,44 @@
+//! The protocol's own cases: none of h2spec's fails.
+//!
+//! `go install github.com/summerwind/h2spec/cmd/h2spec@latest`; looked for in `H2SPEC`, in the path and
+//! where Go puts it. Where it is not installed there is nothing to run, and `.ci/run` installs it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use baton_tests::backend::ok;
+use serde_json::json;
+
+use crate::fixture::{Gateway, merge};
+
+fn h2spec() -> Option<PathBuf> {
+    let named = std::env::var_os("H2SPEC").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
+    let folders = std::env::split_paths(&path).chain(home);
+    let candidates = named.into_iter().chain(folders.map(|folder| folder.join("h2spec")));
+    candidates.into_iter().find(|candidate| candidate.is_file())
+}
+
+#[test]
+fn no_case_of_h2spec_fails() {
+    let Some(h2spec) = h2spec() else { return };
+    let mut root = json!({ "use_h2c": true });
+    // h2spec asks for `/`, with GET and with POST.
+    let backend = json!([{ "url_pattern": "/", "encoding": "no-op" }]);
+    let endpoint = |method: &str| json!({ "endpoint": "/", "method": method, "output_encoding": "no-op", "backend": backend });
+    merge(
+        &mut root,
+        &json!({ "endpoints": [endpoint("GET"), endpoint("POST"), endpoint("HEAD")] }),
+    );
+    let gateway = Gateway::with(&root, |_| ok("a body with some more bytes than a window of few"));
+    let port = gateway.baton.address().port().to_string();
+    let run = Command::new(h2spec)
+        .args(["-h", "127.0.0.1", "-p", &port, "-o", "5", "--max-header-length", "4000"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(said.contains(" passed, "), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    assert!(said.contains(" 0 failed"), "{said}");
+    assert!(run.status.success(), "{said}");
+}

@@ -1,0 +1,7 @@
+//! HTTP/2 as the tests speak it: [`Client`] as well-behaved clients do, [`Raw`] frame by frame.
+
+mod client;
+mod raw;
+
+pub use client::{Answer, Client, Pending};
+pub use raw::{Frame, Raw, kind};
