@@ -59,7 +59,7 @@ fn far_away(baton: &Baton) -> Raw {
     let mut raw = Raw::connect(baton.address());
     raw.get(1, "/x");
     assert_eq!(generation_of(&text(&mut raw, 1)), 1);
-    raw.is_polite = false;
+    raw.be_rude();
     raw
 }
 
@@ -67,7 +67,7 @@ fn far_away(baton: &Baton) -> Raw {
 fn text(raw: &mut Raw, stream: u32) -> String {
     let mut body = Vec::new();
     loop {
-        let frame = raw.next().expect("the connection lives");
+        let frame = raw.frame().expect("the connection lives");
         assert!(frame.kind != kind::RST_STREAM, "stream {} was reset", frame.stream);
         if frame.stream == stream && frame.kind == kind::DATA {
             body.extend(&frame.payload);
@@ -109,7 +109,7 @@ fn the_second_step_follows_the_clients_word_or_a_second_and_names_the_last_strea
         baton.reload_with(&config(&backend, if is_silent { 3 } else { 2 }));
         raw.until(kind::GOAWAY);
         let ping = loop {
-            let frame = raw.next().unwrap();
+            let frame = raw.frame().unwrap();
             if frame.kind == kind::PING {
                 break frame;
             }
@@ -122,7 +122,7 @@ fn the_second_step_follows_the_clients_word_or_a_second_and_names_the_last_strea
         }
         let goaway = raw.until(kind::GOAWAY);
         assert_eq!((goaway.number(0), goaway.number(4)), (3, 0), "silent: {is_silent}");
-        assert_eq!(raw.next(), None, "nothing is left: the connection ends");
+        assert_eq!(raw.frame(), None, "nothing is left: the connection ends");
         baton.reload_with(&config(&backend, 1));
     }
     until("the first worker ends", SOON, || !process::lives(old));
@@ -174,9 +174,10 @@ fn a_stream_that_is_cancelled_on_a_link_frees_the_backend() {
     let busy = |wanted: u64| {
         let status = baton.status().unwrap_or_default();
         let workers = status.get("workers").and_then(Value::as_array).cloned().unwrap_or_default();
-        let count = |worker: &Value| worker.get("in_flight").and_then(Value::as_u64);
+        let count = |worker: &Value| worker.pointer("/health/in_flight").and_then(Value::as_u64);
         workers.iter().filter_map(count).sum::<u64>() == wanted
     };
+    until("both workers know of it", SOON, || busy(2));
     raw.send(&Frame::new(kind::RST_STREAM, 0, 3, &[0, 0, 0, 8]));
     until("nothing is in flight anywhere", SOON, || busy(0));
 }

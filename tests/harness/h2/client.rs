@@ -55,8 +55,7 @@ pub struct Client {
 pub struct Pending {
     runtime: Handle,
     response: ResponseFuture,
-    /// Its body, to be written on.
-    pub upload: SendStream<Bytes>,
+    upload: SendStream<Bytes>,
 }
 
 impl Client {
@@ -146,6 +145,11 @@ impl Client {
 }
 
 impl Pending {
+    /// Its body, to be written on.
+    pub fn upload(&mut self) -> &mut SendStream<Bytes> {
+        &mut self.upload
+    }
+
     /// Reads the whole answer.
     ///
     /// # Errors

@@ -66,8 +66,7 @@ impl Frame {
 pub struct Raw {
     socket: TcpStream,
     buffer: Vec<u8>,
-    /// Answers SETTINGS and PING by itself.
-    pub is_polite: bool,
+    is_polite: bool,
 }
 
 impl Raw {
@@ -86,6 +85,11 @@ impl Raw {
         raw.send_bytes(PREFACE);
         raw.send(&Frame::new(kind::SETTINGS, 0, 0, &[]));
         raw
+    }
+
+    /// From now on SETTINGS and PING are not answered by themselves.
+    pub fn be_rude(&mut self) {
+        self.is_polite = false;
     }
 
     /// Sends bytes.
@@ -118,17 +122,15 @@ impl Raw {
     ///
     /// # Panics
     /// When the connection breaks, or nothing comes for long.
-    pub fn next(&mut self) -> Option<Frame> {
-        loop {
-            let frame = self.read().unwrap()?;
-            let is_ack = frame.flags & FIRST_FLAG != 0;
-            if self.is_polite && !is_ack && matches!(frame.kind, kind::SETTINGS | kind::PING) {
-                let payload = if frame.kind == kind::PING { &frame.payload[..] } else { &[] };
-                // An end is seen by the next read.
-                drop(self.try_send_bytes(&Frame::new(frame.kind, 1, 0, payload).bytes()));
-            }
-            return Some(frame);
+    pub fn frame(&mut self) -> Option<Frame> {
+        let frame = self.read().unwrap()?;
+        let is_ack = frame.flags & FIRST_FLAG != 0;
+        if self.is_polite && !is_ack && matches!(frame.kind, kind::SETTINGS | kind::PING) {
+            let payload = if frame.kind == kind::PING { &frame.payload[..] } else { &[] };
+            // An end is seen by the next read.
+            drop(self.try_send_bytes(&Frame::new(frame.kind, 1, 0, payload).bytes()));
         }
+        Some(frame)
     }
 
     /// Reads on until this kind of frame comes.
@@ -137,7 +139,7 @@ impl Raw {
     /// When the connection ends before.
     pub fn until(&mut self, kind: u8) -> Frame {
         let mut seen = Vec::new();
-        while let Some(frame) = self.next() {
+        while let Some(frame) = self.frame() {
             if frame.kind == kind {
                 return frame;
             }

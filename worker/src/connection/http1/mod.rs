@@ -77,6 +77,15 @@ pub(crate) enum Leave {
     Http2,
 }
 
+/// What a connection begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstWords {
+    Http1,
+    Http2,
+    /// A broken preface: in which protocol should it be answered (RFC 9113 §3.4)?
+    Neither,
+}
+
 /// A connection being served.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -124,8 +133,15 @@ impl Connection {
                 },
             };
             self.release(thread);
-            if thread.state.plan.h2c && self.begins_http2() {
-                return Leave::Http2;
+            if thread.state.plan.h2c && self.facts.requests == 0 {
+                match self.first_words() {
+                    FirstWords::Http1 => {},
+                    FirstWords::Http2 => return Leave::Http2,
+                    FirstWords::Neither => {
+                        self.linger().await;
+                        return Leave::Closed;
+                    },
+                }
             }
             thread.gate.set_busy(ticket, true);
             let sent = self.exchange(thread, length).await;
@@ -150,12 +166,18 @@ impl Connection {
         }
     }
 
-    /// Whether the first that a client of ours says is the preface of HTTP/2.
-    fn begins_http2(&self) -> bool {
+    /// What a client says first where both protocols are spoken.
+    fn first_words(&self) -> FirstWords {
         let is_plain = matches!(self.wire.transport, Transport::Plain(_));
-        is_plain
-            && self.facts.requests == 0
-            && self.wire.with_unread(|unread| unread.starts_with(http2::PREFACE_HEAD))
+        self.wire.with_unread(|unread| {
+            if is_plain && unread.starts_with(http2::PREFACE_HEAD) {
+                return FirstWords::Http2;
+            }
+            let line = unread.get(..memchr::memchr(b'\n', unread).unwrap_or(0)).unwrap_or_default();
+            let line = line.trim_ascii_end();
+            let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+            if version.starts_with(b"HTTP/") { FirstWords::Http1 } else { FirstWords::Neither }
+        })
     }
 
     /// One request and its answer.

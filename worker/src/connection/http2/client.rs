@@ -15,7 +15,7 @@ use http::{Method, StatusCode};
 use super::head;
 use super::io::Line;
 use super::link::Links;
-use super::response::{self, Sent};
+use super::response::{Sent, Way};
 use super::upload::StreamBody;
 use crate::connection::http1::Facts;
 use crate::connection::http1::framing::{self, Framing};
@@ -102,43 +102,46 @@ impl Client {
         drop(parts);
         let (head, intent) = match taken {
             Ok(taken) => taken,
-            Err(refusal) => return response::refuse(self, &mut respond, refusal).await,
+            Err(refusal) => {
+                let heard = Rc::new(Cell::new(stream.is_end_stream()));
+                return Way { client: self, respond, heard }.refuse(refusal).await;
+            },
         };
         let length = match intent.framing {
             Framing::Length(bytes) => Some(bytes),
             Framing::None | Framing::Chunked => None,
         };
-        let body = if stream.is_end_stream() {
+        let heard = Rc::new(Cell::new(stream.is_end_stream()));
+        let body = if heard.get() {
             RequestBody::Empty
         } else {
             if head.field("expect").is_some_and(|value| !value.is_empty()) {
                 invite(&mut respond);
             }
-            RequestBody::Stream(Box::new(StreamBody::new(stream, length, limits)))
+            let heard = Rc::clone(&heard);
+            RequestBody::Stream(Box::new(StreamBody::new(stream, length, heard, limits)))
         };
+        let mut way = Way { client: self, respond, heard };
         match place {
-            Place::Here => self.serve(head, body, &mut respond).await,
-            Place::There => self.pass_on(&head, length, body, &mut respond).await,
+            Place::Here => self.serve(head, body, &mut way).await,
+            Place::There => self.pass_on(&head, length, body, &mut way).await,
         }
     }
 
-    async fn serve(
-        &self,
-        head: Head,
-        body: RequestBody,
-        respond: &mut SendResponse<Bytes>,
-    ) -> Sent {
+    async fn serve(&self, head: Head, body: RequestBody, way: &mut Way<'_>) -> Sent {
         let thread = &self.thread;
         let head_only = head.method == Method::HEAD;
         let is_client = self.facts.listener != OWN_PROBE;
         let log = thread.access.as_ref().filter(|_| is_client).and_then(|log| log.begin(&head));
         let mut request = Request::new(head, body, self.facts.peer);
-        let Some(mut response) = self.ask(&mut request, respond).await else { return Sent::Cut };
+        let Some(mut response) = self.ask(&mut request, &mut way.respond).await else {
+            return Sent::Cut;
+        };
         if thread.state.plan.packs {
             response = gzip::pack(&request.head, response);
         }
         let status = response.status;
-        let sent = response::send(self, respond, head_only, response).await;
+        let sent = way.send(head_only, response).await;
         thread.requests.set(thread.requests.get() + u64::from(is_client));
         if let (Some(access), Some(entry)) = (&thread.access, log) {
             access.end(&entry, thread.state.client_of(&request), status);

@@ -10,12 +10,15 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::meter::{Meter, Verdict};
+use super::meter::{Meter, PONG_BYTES, Piece, Verdict};
 use crate::connection::transport::Transport;
 
 /// The acknowledgement of the ping by which the protocol learns that a client knows of the first GOAWAY.
 const SHUTDOWN_PONG: &[u8] =
     &[0, 0, 8, 6, 1, 0, 0, 0, 0, 0x0b, 0x7b, 0xa2, 0xf0, 0x8b, 0x9b, 0xfe, 0x54];
+
+/// So much is read at once while it is looked at.
+const LOOK_BYTES: usize = 4096;
 
 /// What the protocol's end and its driver both look at.
 #[derive(Debug)]
@@ -25,15 +28,29 @@ pub(super) struct Line {
     pub(super) verdict: Cell<Option<Verdict>>,
     /// Since when the client has taken nothing of what is to be written.
     pub(super) blocked: Cell<Option<Instant>>,
-    /// The client does not say that it knows of the first GOAWAY: it is said in its place.
-    pub(super) owes_pong: Cell<bool>,
+    /// The word of the client that it knows of the first GOAWAY.
+    pub(super) word: Cell<Word>,
+}
+
+/// The acknowledgement of the ping behind the first GOAWAY. The protocol names the last stream as soon
+/// as it hears it, and clients say it before what they have queued: it is kept back for a moment, and
+/// told later in the client's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Nobody waits for it.
+    No,
+    Awaited,
+    /// It came then.
+    Came(Instant),
+    /// The protocol shall hear it now.
+    Owed,
 }
 
 impl Line {
     pub(super) const fn new(transport: Transport, meter: Meter) -> Self {
         let (meter, verdict) = (RefCell::new(meter), Cell::new(None));
-        let (blocked, owes_pong) = (Cell::new(None), Cell::new(false));
-        Self { transport, meter, verdict, blocked, owes_pong }
+        let (blocked, word) = (Cell::new(None), Cell::new(Word::No));
+        Self { transport, meter, verdict, blocked, word }
     }
 
     /// Notes how a write went; waits for the client if it takes nothing.
@@ -63,7 +80,7 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Io {
     line: Rc<Line>,
-    /// Read before it was known that this is HTTP/2.
+    /// Read and not yet passed on: the beginning, and what is looked at while a word is awaited.
     unread: BytesMut,
 }
 
@@ -72,25 +89,69 @@ impl Io {
         Self { line, unread }
     }
 
-    /// What does not come from the transport: the beginning, and what is said in the client's place.
+    /// What does not come straight from the transport; false: nothing.
     fn take_own(&mut self, room: &mut ReadBuf<'_>) -> bool {
-        if !self.unread.is_empty() {
-            let here = self.unread.len().min(room.remaining());
-            room.put_slice(self.unread.get(..here).unwrap_or_default());
-            self.unread.advance(here);
-            if self.unread.is_empty() {
-                self.unread = BytesMut::new();
-            }
+        let is_between_frames = self.line.meter.borrow().is_between_frames();
+        if self.line.word.get() == Word::Owed
+            && room.remaining() >= SHUTDOWN_PONG.len()
+            && is_between_frames
+        {
+            self.line.word.set(Word::No);
+            room.put_slice(SHUTDOWN_PONG);
             return true;
         }
-        let speaks = self.line.owes_pong.get()
-            && room.remaining() >= SHUTDOWN_PONG.len()
-            && self.line.meter.borrow().is_between_frames();
-        if speaks {
-            self.line.owes_pong.set(false);
-            room.put_slice(SHUTDOWN_PONG);
+        let here = match self.line.word.get() {
+            Word::Awaited | Word::Came(_) => self.without_pongs(),
+            Word::No | Word::Owed => self.unread.len(),
+        };
+        let here = here.min(room.remaining());
+        room.put_slice(self.unread.get(..here).unwrap_or_default());
+        self.unread.advance(here);
+        if self.unread.is_empty() {
+            self.unread = BytesMut::new();
         }
-        speaks
+        here > 0
+    }
+
+    /// How many of the unread bytes can be passed on; pongs in front of them are taken out.
+    fn without_pongs(&mut self) -> usize {
+        loop {
+            let piece = self.line.meter.borrow().next_piece(&self.unread);
+            match piece {
+                Piece::Pass(bytes) => return bytes,
+                Piece::Unclear => return 0,
+                Piece::Pong => {},
+            }
+            let pong = self.unread.split_to(PONG_BYTES);
+            if let Err(verdict) = self.line.meter.borrow_mut().read(&pong) {
+                self.line.verdict.set(Some(verdict));
+                return 0;
+            }
+            if self.line.word.get() == Word::Awaited {
+                self.line.word.set(Word::Came(Instant::now()));
+            }
+        }
+    }
+
+    /// From the transport, straight or after a look.
+    fn poll_more(
+        &mut self,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.take_own(room) {
+            if self.line.verdict.get().is_some() {
+                return Poll::Pending;
+            }
+            if matches!(self.line.word.get(), Word::No | Word::Owed) {
+                return self.line.transport.poll_read_into(context, room);
+            }
+            self.unread.reserve(LOOK_BYTES);
+            if ready!(self.line.transport.poll_read(context, &mut self.unread))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -106,9 +167,7 @@ impl AsyncRead for Io {
             return Poll::Pending;
         }
         let before = room.filled().len();
-        if !this.take_own(room) {
-            ready!(this.line.transport.poll_read_into(context, room))?;
-        }
+        ready!(this.poll_more(context, room))?;
         let came = room.filled().get(before..).unwrap_or_default();
         match this.line.meter.borrow_mut().read(came) {
             Ok(()) => Poll::Ready(Ok(())),

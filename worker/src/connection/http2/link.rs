@@ -14,13 +14,12 @@ use std::task::{Context, Poll, ready};
 use baton_shared::control::relay::{Protocol, RelayRecord};
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
-use h2::server::SendResponse;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::net::UnixStream;
 
 use super::client::Client;
-use super::response::{self, Sent};
+use super::response::{self, Sent, Way};
 use crate::connection::http1::chunked::{ChunkBounds, Decoder, Piece};
 use crate::connection::http1::head as http1_head;
 use crate::message::{Head, RequestBody};
@@ -94,7 +93,7 @@ impl Client {
         head: &Head,
         length: Option<u64>,
         body: RequestBody,
-        respond: &mut SendResponse<Bytes>,
+        way: &mut Way<'_>,
     ) -> Sent {
         let link = match self.links.take() {
             Some(link) => Ok(link),
@@ -102,10 +101,10 @@ impl Client {
         };
         let Ok(mut link) = link else {
             // Out of descriptors. Nobody has seen the stream: the client may try again.
-            respond.send_reset(Reason::REFUSED_STREAM);
+            way.respond.send_reset(Reason::REFUSED_STREAM);
             return Sent::Cut;
         };
-        match self.exchange_over(&mut link, head, (length, body), respond).await {
+        match self.exchange_over(&mut link, head, (length, body), way).await {
             Some((sent, Rest::Reusable)) => {
                 self.links.give(link);
                 sent
@@ -113,7 +112,7 @@ impl Client {
             Some((sent, Rest::Used)) => sent,
             None => {
                 // The link closes, and whoever answers sees that the body is not whole.
-                respond.send_reset(Reason::CANCEL);
+                way.respond.send_reset(Reason::CANCEL);
                 Sent::Cut
             },
         }
@@ -125,12 +124,12 @@ impl Client {
         link: &mut Link,
         head: &Head,
         (length, body): (Option<u64>, RequestBody),
-        respond: &mut SendResponse<Bytes>,
+        way: &mut Way<'_>,
     ) -> Option<(Sent, Rest)> {
         let Link { stream, unread } = link;
         let text = request(head, length, body.is_end_stream());
         let mut uploading = pin!(upload(stream, text, body, length.is_none()));
-        let mut answering = pin!(self.answer_from(stream, unread, head, respond));
+        let mut answering = pin!(self.answer_from(stream, unread, head, way));
         let mut is_uploaded = false;
         poll_fn(|context| {
             if !is_uploaded && let Poll::Ready(done) = uploading.as_mut().poll(context) {
@@ -159,21 +158,21 @@ impl Client {
         stream: &UnixStream,
         unread: &mut BytesMut,
         head: &Head,
-        respond: &mut SendResponse<Bytes>,
+        way: &mut Way<'_>,
     ) -> (Sent, Rest) {
         let answer = tokio::select! {
             biased;
             answer = read_head(stream, unread, head.method == Method::HEAD) => answer,
-            _gone = poll_fn(|context| respond.poll_reset(context)) => {
+            _gone = poll_fn(|context| way.respond.poll_reset(context)) => {
                 return (Sent::Cut, Rest::Used);
             },
         };
         let Ok((answer, length)) = answer else {
-            respond.send_reset(Reason::INTERNAL_ERROR);
+            way.respond.send_reset(Reason::INTERNAL_ERROR);
             return (Sent::Cut, Rest::Used);
         };
         let mut body = LinkBody { stream, unread, length };
-        let sent = response::send_stream(self, respond, answer, &mut body).await;
+        let sent = way.send_stream(answer, &mut body).await;
         let is_clean = sent == Sent::Whole && matches!(body.length, Length::Bytes(0));
         (sent, if is_clean { Rest::Reusable } else { Rest::Used })
     }

@@ -24,6 +24,7 @@ const HEAD_BYTES: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
@@ -37,6 +38,20 @@ pub(super) enum Verdict {
     /// What follows the preface is not SETTINGS (RFC 9113 §3.4).
     Protocol,
 }
+
+/// What stands at the front of unread bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// So many bytes that are no acknowledged ping.
+    Pass(usize),
+    /// A whole acknowledged ping.
+    Pong,
+    /// Too little to tell.
+    Unclear,
+}
+
+/// What an acknowledged ping takes.
+pub(super) const PONG_BYTES: usize = HEAD_BYTES + 8;
 
 /// Reads along.
 #[derive(Debug)]
@@ -156,6 +171,24 @@ impl Meter {
         }
     }
 
+    /// How many of `bytes`, read next, are to be read before there is something to look at again: what is
+    /// left of a frame, or the head of one.
+    pub(super) fn next_piece(&self, bytes: &[u8]) -> Piece {
+        if self.preface_left > 0 || self.payload_left > 0 {
+            return Piece::Pass(self.preface_left.max(self.payload_left as usize).min(bytes.len()));
+        }
+        if self.head_bytes > 0 {
+            // Its beginning has passed already.
+            return Piece::Pass((HEAD_BYTES - self.head_bytes).min(bytes.len()));
+        }
+        match bytes {
+            [0, 0, 8, PING, ACK, 0, 0, 0, 0, payload @ ..] if payload.len() >= 8 => Piece::Pong,
+            [0, 0, 8, PING, ACK, 0, 0, 0, 0, ..] => Piece::Unclear,
+            [_, _, _, _, _, _, _, _, _, ..] => Piece::Pass(HEAD_BYTES),
+            _ => Piece::Unclear,
+        }
+    }
+
     /// A request was answered whole.
     pub(super) fn exchange_ended(&mut self) {
         self.left = (self.left + EARNED_BY_EXCHANGE).min(BUDGET);
@@ -194,12 +227,15 @@ mod tests {
 
     const PRIORITY: u8 = 2;
     const RST_STREAM: u8 = 3;
-    const PING: u8 = 6;
     const WINDOW_UPDATE: u8 = 8;
 
     fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        frame_of(1, kind, flags, payload)
+    }
+
+    fn frame_of(stream: u8, kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut bytes = vec![length[1], length[2], length[3], kind, flags, 0, 0, 0, 1];
+        let mut bytes = vec![length[1], length[2], length[3], kind, flags, 0, 0, 0, stream];
         bytes.extend_from_slice(payload);
         bytes
     }
@@ -272,6 +308,21 @@ mod tests {
             assert!(meter.is_between_frames(), "step {step}");
             assert_eq!((meter.left, meter.unfinished), (BUDGET - 3, None), "step {step}");
         }
+    }
+
+    #[test]
+    fn an_acknowledged_ping_is_told_from_what_looks_like_one() {
+        let pong = frame_of(0, PING, ACK, &[7; 8]);
+        let meter = begun();
+        assert_eq!(meter.next_piece(&pong), Piece::Pong);
+        for cut in 0..pong.len() {
+            assert_eq!(meter.next_piece(&pong[..cut]), Piece::Unclear, "{cut} bytes");
+        }
+        assert_eq!(meter.next_piece(&frame_of(0, PING, 0, &[7; 8])), Piece::Pass(9));
+        let mut meter = begun();
+        meter.read(&frame(DATA, 0, &[0; 20])[..9]).unwrap();
+        assert_eq!(meter.next_piece(&pong), Piece::Pass(17), "it is data");
+        assert_eq!(meter.next_piece(&[pong.clone(), pong].concat()), Piece::Pass(20));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub use upload::StreamBody;
 
 use self::client::{Asked, Client, Place};
-use self::io::{Io, Line};
+use self::io::{Io, Line, Word};
 use self::meter::{Meter, Verdict};
 use super::gate::{Mode, Ticket};
 use super::http1::Facts;
@@ -53,8 +53,10 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 const PROVOKED_RESETS_MAX: usize = 64;
 /// Streams that were reset before anybody saw them (CVE-2023-44487).
 const UNSEEN_RESETS_MAX: usize = 32;
-/// How long a client may take to show that it knows that the connection ends.
+/// How long a client may take to show that it knows that the connection ends, and how long what it sent
+/// before may take besides: as long as that word took, and at least this.
 const PONG_WAIT: Duration = Duration::from_secs(1);
+const QUEUED_WAIT: Duration = Duration::from_millis(25);
 /// How long a client may take to notice that the connection has ended.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -63,7 +65,10 @@ const LINGER: Duration = Duration::from_millis(500);
 enum Ageing {
     No,
     /// The client was asked to open no more streams; until then it may show that it knows.
-    Asked(Instant),
+    Asked {
+        since: Instant,
+        until: Instant,
+    },
     /// It knows which was the last.
     Told,
     /// It is cut off: so long may the word of it take.
@@ -84,7 +89,7 @@ struct Driver {
 /// What happens when a wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
-    /// The client says nothing of the first GOAWAY.
+    /// The client knows of the first GOAWAY, or says nothing of it.
     Pong,
     /// Nothing was asked for too long.
     Idle,
@@ -197,7 +202,9 @@ impl Driver {
     /// The first of two steps: no more streams, please. A stream that crosses this word is answered.
     fn ask_to_leave(&mut self) {
         if self.ageing == Ageing::No {
-            self.ageing = Ageing::Asked(Instant::now() + PONG_WAIT);
+            let since = Instant::now();
+            self.ageing = Ageing::Asked { since, until: since + PONG_WAIT };
+            self.client.line.word.set(Word::Awaited);
             self.protocol.graceful_shutdown();
         }
     }
@@ -249,7 +256,7 @@ impl Driver {
         match due {
             Due::Pong => {
                 self.ageing = Ageing::Told;
-                self.client.line.owes_pong.set(true);
+                self.client.line.word.set(Word::Owed);
             },
             Due::Idle => {
                 self.idle_until = None;
@@ -266,7 +273,14 @@ impl Driver {
         let late = line.meter.borrow().deadline(limits.head_timeout).map(|at| (at, Due::Late));
         let (ageing, late) = match self.ageing {
             Ageing::No => (self.idle_until.map(|at| (at, Due::Idle)), late),
-            Ageing::Asked(at) => (Some((at, Due::Pong)), late),
+            Ageing::Asked { since, until } => {
+                let heard = match line.word.get() {
+                    Word::Came(at) => Some(at + (at - since).max(QUEUED_WAIT)),
+                    Word::No | Word::Awaited | Word::Owed => None,
+                };
+                let at = heard.map_or(until, |heard| heard.min(until));
+                (Some((at, Due::Pong)), late)
+            },
             Ageing::Told => (None, late),
             Ageing::Cut(at) => (Some((at, Due::End)), None),
         };

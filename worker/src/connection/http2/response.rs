@@ -3,20 +3,27 @@
 //! Nothing is asked of a backend that the client has no room for: a stream that nobody reads holds one
 //! piece, and for so long as a client may block an answer.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::{Body, Frame};
+use tokio::time::sleep;
 
 use super::client::Client;
 use crate::connection::http1::refusal::Refusal;
 use crate::connection::transport::within;
 use crate::message::{Response, ResponseBody};
+
+/// How long an answer that comes early waits before it closes its stream.
+const EARLY_END_WAIT: Duration = Duration::from_millis(10);
 
 /// How an answer went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,48 +43,135 @@ pub(super) struct Head {
     pub(super) is_bodiless: bool,
 }
 
-/// Answers a stream.
-pub(super) async fn send(
-    client: &Client,
-    respond: &mut SendResponse<Bytes>,
-    head_only: bool,
-    response: Response,
-) -> Sent {
-    let Response { status, lines, mut headers, body } = response;
-    put_lines(&mut headers, &lines);
-    if !headers.contains_key(header::DATE)
-        && let Ok(date) = client.thread.date.with(HeaderValue::from_str)
-    {
-        headers.insert(header::DATE, date);
-    }
-    let length = match &body {
-        ResponseBody::Full(bytes) => Some(bytes.len() as u64),
-        ResponseBody::Stream(body) => body.size_hint().exact(),
-        ResponseBody::File(body) => body.size_hint().exact(),
-        ResponseBody::Packed(_) | ResponseBody::Tunnel(_) => None,
-    };
-    let head = Head { status, headers, length, is_bodiless: head_only || has_no_body(status) };
-    match body {
-        ResponseBody::Full(bytes) => send_full(client, respond, head, bytes).await,
-        ResponseBody::Stream(body) => send_stream(client, respond, head, body).await,
-        ResponseBody::File(body) => send_stream(client, respond, head, *body).await,
-        ResponseBody::Packed(body) => send_stream(client, respond, head, *body).await,
-        // No protocol is switched on a stream: whoever upgrades was refused before.
-        ResponseBody::Tunnel(_) => cut(respond, Reason::INTERNAL_ERROR),
-    }
+/// Where an answer goes.
+pub(super) struct Way<'a> {
+    pub(super) client: &'a Client,
+    pub(super) respond: SendResponse<Bytes>,
+    /// Whether the client has said all.
+    pub(super) heard: Rc<Cell<bool>>,
 }
 
-/// Tells a client why its stream is no request.
-pub(super) async fn refuse(
-    client: &Client,
-    respond: &mut SendResponse<Bytes>,
-    refusal: Refusal,
-) -> Sent {
-    let (status, body) = refusal.told();
-    let mut response = Response::new(status, body.into());
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers.insert(header::CONTENT_TYPE, text);
-    send(client, respond, false, response).await
+impl Way<'_> {
+    /// Answers.
+    pub(super) async fn send(&mut self, head_only: bool, response: Response) -> Sent {
+        let Response { status, lines, mut headers, body } = response;
+        put_lines(&mut headers, &lines);
+        if !headers.contains_key(header::DATE)
+            && let Ok(date) = self.client.thread.date.with(HeaderValue::from_str)
+        {
+            headers.insert(header::DATE, date);
+        }
+        let length = match &body {
+            ResponseBody::Full(bytes) => Some(bytes.len() as u64),
+            ResponseBody::Stream(body) => body.size_hint().exact(),
+            ResponseBody::File(body) => body.size_hint().exact(),
+            ResponseBody::Packed(_) | ResponseBody::Tunnel(_) => None,
+        };
+        let head = Head { status, headers, length, is_bodiless: head_only || has_no_body(status) };
+        match body {
+            ResponseBody::Full(bytes) => self.send_full(head, bytes).await,
+            ResponseBody::Stream(body) => self.send_stream(head, body).await,
+            ResponseBody::File(body) => self.send_stream(head, *body).await,
+            ResponseBody::Packed(body) => self.send_stream(head, *body).await,
+            // No protocol is switched on a stream: whoever upgrades was refused before.
+            ResponseBody::Tunnel(_) => self.cut(),
+        }
+    }
+
+    /// Tells a client why its stream is no request.
+    pub(super) async fn refuse(&mut self, refusal: Refusal) -> Sent {
+        let (status, body) = refusal.told();
+        let mut response = Response::new(status, body.into());
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers.insert(header::CONTENT_TYPE, text);
+        self.send(false, response).await
+    }
+
+    async fn send_full(&mut self, head: Head, bytes: Bytes) -> Sent {
+        let is_whole = head.is_bodiless || bytes.is_empty();
+        self.hear_out().await;
+        match self.begin(head, is_whole) {
+            Ok(_) if is_whole => Sent::Whole,
+            Ok(mut stream) => push(self.client, &mut stream, bytes, true).await,
+            Err(_) => self.cut(),
+        }
+    }
+
+    /// Passes a body on, piece by piece.
+    pub(super) async fn send_stream(
+        &mut self,
+        head: Head,
+        mut body: impl Body<Data = Bytes> + Unpin,
+    ) -> Sent {
+        let (is_whole, announced) = (head.is_bodiless, head.length);
+        if is_whole {
+            self.hear_out().await;
+        }
+        let mut stream = match self.begin(head, is_whole) {
+            Ok(_) if is_whole => return Sent::Whole,
+            Ok(stream) => stream,
+            Err(_) => return self.cut(),
+        };
+        let mut total: u64 = 0;
+        let fits = |total| announced.is_none_or(|announced| announced == total);
+        loop {
+            let piece = next(&mut stream, &mut body).await;
+            let sent = match piece {
+                Next::Data(data) => {
+                    total += data.len() as u64;
+                    let is_last = body.is_end_stream() && fits(total);
+                    if is_last {
+                        self.hear_out().await;
+                    }
+                    match push(self.client, &mut stream, data, is_last).await {
+                        Sent::Whole if !is_last => continue,
+                        sent => return sent,
+                    }
+                },
+                Next::End(trailers) if fits(total) => {
+                    self.hear_out().await;
+                    match trailers {
+                        Some(trailers) => stream.send_trailers(trailers),
+                        None => stream.send_data(Bytes::new(), true),
+                    }
+                },
+                Next::End(_) | Next::Broken => {
+                    // The client must see that this is not the whole.
+                    stream.send_reset(Reason::INTERNAL_ERROR);
+                    return Sent::Cut;
+                },
+                Next::Gone => return Sent::Cut,
+            };
+            return if sent.is_ok() { Sent::Whole } else { Sent::Cut };
+        }
+    }
+
+    /// An answer that is out before its request is in closes the stream: what the client has on its way
+    /// is heard first.
+    async fn hear_out(&self) {
+        if !self.heard.get() {
+            sleep(EARLY_END_WAIT).await;
+        }
+    }
+
+    /// Fields that speak of a connection have no place here, and the length is the framing's.
+    fn begin(&mut self, head: Head, is_whole: bool) -> Result<SendStream<Bytes>, h2::Error> {
+        let Head { status, mut headers, length, .. } = head;
+        drop(headers.remove(header::TRANSFER_ENCODING));
+        drop(headers.remove(header::CONTENT_LENGTH));
+        if let Some(length) = length.filter(|_| !has_no_body(status)) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let mut response = http::Response::new(());
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        self.respond.send_response(response, is_whole)
+    }
+
+    fn cut(&mut self) -> Sent {
+        self.respond.send_reset(Reason::INTERNAL_ERROR);
+        Sent::Cut
+    }
 }
 
 /// A status that says that there is no body.
@@ -96,76 +190,6 @@ fn put_lines(headers: &mut HeaderMap, lines: &[u8]) {
         {
             headers.append(name, value);
         }
-    }
-}
-
-/// Fields that speak of a connection have no place here, and the length is the framing's.
-fn begin(
-    respond: &mut SendResponse<Bytes>,
-    head: Head,
-    is_whole: bool,
-) -> Result<SendStream<Bytes>, h2::Error> {
-    let Head { status, mut headers, length, .. } = head;
-    drop(headers.remove(header::TRANSFER_ENCODING));
-    drop(headers.remove(header::CONTENT_LENGTH));
-    if let Some(length) = length.filter(|_| !has_no_body(status)) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    let mut response = http::Response::new(());
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    respond.send_response(response, is_whole)
-}
-
-async fn send_full(
-    client: &Client,
-    respond: &mut SendResponse<Bytes>,
-    head: Head,
-    bytes: Bytes,
-) -> Sent {
-    let is_whole = head.is_bodiless || bytes.is_empty();
-    match begin(respond, head, is_whole) {
-        Ok(_) if is_whole => Sent::Whole,
-        Ok(mut stream) => push(client, &mut stream, bytes, true).await,
-        Err(_) => cut(respond, Reason::INTERNAL_ERROR),
-    }
-}
-
-/// Passes a body on, piece by piece.
-pub(super) async fn send_stream(
-    client: &Client,
-    respond: &mut SendResponse<Bytes>,
-    head: Head,
-    mut body: impl Body<Data = Bytes> + Unpin,
-) -> Sent {
-    let (is_whole, announced) = (head.is_bodiless, head.length);
-    let mut stream = match begin(respond, head, is_whole) {
-        Ok(_) if is_whole => return Sent::Whole,
-        Ok(stream) => stream,
-        Err(_) => return cut(respond, Reason::INTERNAL_ERROR),
-    };
-    let mut total: u64 = 0;
-    let fits = |total| announced.is_none_or(|announced| announced == total);
-    loop {
-        let sent = match next(&mut stream, &mut body).await {
-            Next::Data(data) => {
-                total += data.len() as u64;
-                let is_last = body.is_end_stream() && fits(total);
-                match push(client, &mut stream, data, is_last).await {
-                    Sent::Whole if !is_last => continue,
-                    sent => return sent,
-                }
-            },
-            Next::End(Some(trailers)) if fits(total) => stream.send_trailers(trailers),
-            Next::End(None) if fits(total) => stream.send_data(Bytes::new(), true),
-            Next::End(_) | Next::Broken => {
-                // The client must see that this is not the whole.
-                stream.send_reset(Reason::INTERNAL_ERROR);
-                return Sent::Cut;
-            },
-            Next::Gone => return Sent::Cut,
-        };
-        return if sent.is_ok() { Sent::Whole } else { Sent::Cut };
     }
 }
 
@@ -236,11 +260,6 @@ async fn push(
         }
     }
     Sent::Whole
-}
-
-fn cut(respond: &mut SendResponse<Bytes>, reason: Reason) -> Sent {
-    respond.send_reset(reason);
-    Sent::Cut
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A request body that is still on its way: windows open as it is read, so a backend that does not
 //! take bytes slows the client down.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ pub struct StreamBody {
     /// The last piece: its room in the windows is given back when the next is asked for.
     held: usize,
     part: Part,
+    /// Told when the client has said all.
+    heard: Rc<Cell<bool>>,
     idle_max: Duration,
     /// Runs while the client is waited for; made at the first wait.
     stall: Option<Pin<Box<Sleep>>>,
@@ -40,6 +44,7 @@ impl StreamBody {
     pub(super) const fn new(
         stream: RecvStream,
         announced: Option<u64>,
+        heard: Rc<Cell<bool>>,
         limits: &EdgeLimits,
     ) -> Self {
         Self {
@@ -49,6 +54,7 @@ impl StreamBody {
             bytes_max: limits.body_bytes,
             held: 0,
             part: Part::Data,
+            heard,
             idle_max: limits.upload_idle,
             stall: None,
         }
@@ -72,6 +78,7 @@ impl StreamBody {
         }
         let trailers = ready!(self.stream.poll_trailers(context));
         self.part = Part::Done;
+        self.heard.set(true);
         Poll::Ready(match trailers {
             Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
             Err(_) => Some(Err(UploadError::Broken)),
@@ -91,6 +98,7 @@ impl StreamBody {
             // The end is known with the last byte: nobody needs to ask again.
             self.give_room();
             self.part = Part::Done;
+            self.heard.set(true);
         }
         Ok(Frame::data(data))
     }
