@@ -53,6 +53,19 @@ fn bodies_stream_both_ways_and_trailers_pass() {
 }
 
 #[test]
+fn a_body_in_a_thousand_small_pieces_is_a_body() {
+    let gateway = start(|request| ok(&request.body.len().to_string()));
+    let mut raw = raw(&gateway);
+    let mut bytes = Frame::headers(1, "POST", "/all", &[], false).bytes();
+    for _ in 0..1_000 {
+        bytes.extend(Frame::new(kind::DATA, 0, 1, b"piece").bytes());
+    }
+    bytes.extend(Frame::new(kind::DATA, 1, 1, b"").bytes());
+    raw.send_bytes(&bytes);
+    assert_eq!(raw.until(kind::DATA).payload, b"5000");
+}
+
+#[test]
 fn many_streams_of_one_connection_are_answered_at_once_and_none_waits_for_another() {
     let gateway = start(|request| match request.word(1) {
         "/b/slow/end" => vec![Step::Wait(Duration::from_millis(700)), bytes(SLOW).remove(0)],

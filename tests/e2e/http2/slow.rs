@@ -128,6 +128,48 @@ fn streams_that_nobody_reads_end_and_hold_little_memory() {
 }
 
 #[test]
+fn heads_that_do_not_end_share_a_budget() {
+    let gateway = limited(&json!({}));
+    let mut healthy = client(&gateway);
+    healthy.get("/all");
+    let worker = gateway.baton.serving_worker();
+    let before = process::rss_kib(worker);
+    let piece = Frame::new(kind::CONTINUATION, 0, 1, &vec![0x82; 16_384]).bytes();
+    let mut attackers: Vec<_> = (0..150).map(|_| raw(&gateway)).collect();
+    for raw in &mut attackers {
+        raw.send(&Frame::new(kind::HEADERS, 0, 1, &[0x82]));
+        for _ in 0..60 {
+            // Those who come too late are ended.
+            if raw.try_send_bytes(&piece).is_err() {
+                break;
+            }
+        }
+    }
+    assert_eq!(healthy.get("/all").status, 200);
+    let grown = process::rss_kib(worker).saturating_sub(before);
+    assert!(grown < 96 << 10, "memory grew by {grown} KiB");
+}
+
+#[test]
+fn bodies_that_nobody_reads_hold_little_memory() {
+    let gateway = with(&json!({}), |_| vec![baton_tests::backend::Step::Stall]);
+    let worker = gateway.baton.serving_worker();
+    let before = process::rss_kib(worker);
+    let piece = Frame::new(kind::DATA, 0, 1, &vec![b'x'; 16_000]).bytes();
+    // Its backend takes what sockets hold, and no more.
+    let mut attackers: Vec<_> = (0..100).map(|_| raw(&gateway)).collect();
+    for raw in &mut attackers {
+        raw.send(&Frame::headers(1, "POST", "/strict", &[("content-length", "9000000")], false));
+        for _ in 0..4 {
+            raw.send_bytes(&piece);
+        }
+    }
+    pause(Duration::from_millis(300));
+    let grown = process::rss_kib(worker).saturating_sub(before);
+    assert!(grown < 96 << 10, "memory grew by {grown} KiB");
+}
+
+#[test]
 fn a_connection_that_takes_nothing_is_ended() {
     let root = json!({ "write_timeout": "2500ms" });
     let gateway = with(&root, |_| {

@@ -9,12 +9,16 @@ const RESERVE: usize = 64;
 /// Unfinished heads of all clients together.
 const UNFINISHED_BYTES_MAX: usize = 64 << 20;
 
+/// What clients of HTTP/2 may have sent of bodies before they are read, beyond the usual, together.
+const WIDE_BYTES_MAX: usize = 48 << 20;
+
 /// The counts of one worker.
 #[derive(Debug)]
 pub(crate) struct Census {
     clients: AtomicUsize,
     clients_max: usize,
     unfinished_bytes: AtomicUsize,
+    wide_bytes: AtomicUsize,
 }
 
 impl Census {
@@ -22,8 +26,8 @@ impl Census {
     pub(crate) fn new(descriptors_max: u64) -> Self {
         let descriptors = usize::try_from(descriptors_max).unwrap_or(usize::MAX);
         let clients_max = (descriptors / 4 * 3).saturating_sub(RESERVE).max(1);
-        let (clients, unfinished_bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { clients, clients_max, unfinished_bytes }
+        let [clients, unfinished_bytes, wide_bytes] = [0, 0, 0].map(AtomicUsize::new);
+        Self { clients, clients_max, unfinished_bytes, wide_bytes }
     }
 
     /// Whether another client must wait in the listener's queue.
@@ -53,6 +57,21 @@ impl Census {
         }
     }
 
+    /// Room for bodies of a client whose uploads flow; false: too many have it.
+    pub(crate) fn widen(&self, bytes: usize) -> bool {
+        let before = self.wide_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before + bytes <= WIDE_BYTES_MAX;
+        if !fits {
+            self.narrow(bytes);
+        }
+        fits
+    }
+
+    /// That room is free again.
+    pub(crate) fn narrow(&self, bytes: usize) {
+        self.wide_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Whether unfinished heads take more memory than they may.
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.unfinished_bytes.load(Ordering::Relaxed) > UNFINISHED_BYTES_MAX
@@ -77,5 +96,8 @@ mod tests {
         assert!(census.is_overdrawn());
         census.hold(UNFINISHED_BYTES_MAX + 1, 0);
         assert!(!census.is_overdrawn());
+        assert!(census.widen(WIDE_BYTES_MAX) && !census.widen(1));
+        census.narrow(1);
+        assert!(census.widen(1));
     }
 }

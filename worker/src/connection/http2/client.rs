@@ -118,8 +118,8 @@ impl Client {
             if head.field("expect").is_some_and(|value| !value.is_empty()) {
                 invite(&mut respond);
             }
-            let heard = Rc::clone(&heard);
-            RequestBody::Stream(Box::new(StreamBody::new(stream, length, heard, limits)))
+            let told = (Rc::clone(&self.line), Rc::clone(&heard));
+            RequestBody::Stream(Box::new(StreamBody::new(stream, length, told, limits)))
         };
         let mut way = Way { client: self, respond, heard };
         match place {

@@ -28,6 +28,8 @@ pub(super) struct Line {
     pub(super) verdict: Cell<Option<Verdict>>,
     /// Since when the client has taken nothing of what is to be written.
     pub(super) blocked: Cell<Option<Instant>>,
+    /// What has been read of the client's bodies.
+    pub(super) read_bytes: Cell<u64>,
     /// The word of the client that it knows of the first GOAWAY.
     pub(super) word: Cell<Word>,
 }
@@ -50,7 +52,7 @@ impl Line {
     pub(super) const fn new(transport: Transport, meter: Meter) -> Self {
         let (meter, verdict) = (RefCell::new(meter), Cell::new(None));
         let (blocked, word) = (Cell::new(None), Cell::new(Word::No));
-        Self { transport, meter, verdict, blocked, word }
+        Self { transport, meter, verdict, blocked, read_bytes: Cell::new(0), word }
     }
 
     /// Notes how a write went; waits for the client if it takes nothing.

@@ -199,6 +199,11 @@ impl Meter {
         self.left = (self.left + EARNED_BY_DATA).min(BUDGET);
     }
 
+    /// Bytes of a head whose end has not come.
+    pub(super) fn unfinished_bytes(&self) -> usize {
+        self.block.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
     /// When what is unfinished comes too late.
     pub(super) fn deadline(&self, longest: Duration) -> Option<Instant> {
         self.unfinished.map(|since| since + longest)

@@ -42,13 +42,21 @@ use super::transport::{Transport, within};
 /// that looks like a head.
 pub(crate) const PREFACE_HEAD: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
-/// As Go's server has it.
-const STREAMS_MAX: u32 = 250;
-/// What a client may send of bodies before somebody reads them: of one, and of all.
-const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-const WINDOW_BYTES: u32 = 256 * 1024;
+/// What RFC 9113 §6.5.2 asks for at least.
+const STREAMS_MAX: u32 = 100;
+/// What a client may send of bodies before somebody reads them: of one, and of all. The second is the
+/// bound; it grows once uploads flow, as long as few clients have that.
+const STREAM_WINDOW_BYTES: u32 = WIDE_WINDOW_BYTES;
+const WINDOW_BYTES: u32 = 65_535;
+const WIDE_WINDOW_BYTES: u32 = 1 << 20;
+const FLOWS_BYTES: u64 = 128 * 1024;
 /// What a stream may have waiting for the socket.
-const UNSENT_BYTES_MAX: usize = 64 * 1024;
+const UNSENT_BYTES_MAX: usize = 32 * 1024;
+/// What small pieces of bodies may cost in memory beside their bytes, before they are read: some
+/// thousands of pieces, as clients with many small messages send them in one go.
+const SMALL_DATA_BUDGET: usize = 512 * 1024;
+/// A head up to this size is not counted: every connection may have it.
+const HEAD_FREE_BYTES: usize = 4096;
 /// Resets that a client may provoke over the life of its connection (CVE-2025-8671).
 const PROVOKED_RESETS_MAX: usize = 64;
 /// Streams that were reset before anybody saw them (CVE-2023-44487).
@@ -81,6 +89,9 @@ struct Driver {
     /// They came while the gate was shut.
     waiting: Vec<Asked>,
     ageing: Ageing,
+    /// Bytes of an unfinished head that the worker's budget knows of.
+    held: usize,
+    is_wide: bool,
     /// When a connection without streams has been idle for too long.
     idle_until: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -118,6 +129,8 @@ pub(crate) async fn live(
             client,
             waiting: Vec::new(),
             ageing: Ageing::No,
+            held: 0,
+            is_wide: false,
             idle_until: None,
             timer: None,
         };
@@ -134,6 +147,7 @@ fn builder(limits: &EdgeLimits) -> Builder {
         .initial_connection_window_size(WINDOW_BYTES)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_send_buffer_size(UNSENT_BYTES_MAX)
+        .data_frame_budget(SMALL_DATA_BUDGET)
         .max_local_error_reset_streams(Some(PROVOKED_RESETS_MAX))
         .max_pending_accept_reset_streams(UNSEEN_RESETS_MAX);
     builder
@@ -157,6 +171,11 @@ impl Driver {
                 },
             }
         }
+        if self.overdraws() {
+            self.cut_off(Reason::ENHANCE_YOUR_CALM);
+            context.waker().wake_by_ref();
+        }
+        self.widen_if_uploads_flow();
         thread.gate.set_in_flight(ticket, self.client.active() + self.waiting.len());
         self.client.await_the_last(context);
         if thread.gate.poll_change(ticket, mode, context).is_ready() {
@@ -227,6 +246,28 @@ impl Driver {
         self.protocol.abrupt_shutdown(reason);
     }
 
+    /// Counts a large unfinished head; whether it takes more than the worker has for all of them.
+    fn overdraws(&mut self) -> bool {
+        let unfinished = self.client.line.meter.borrow().unfinished_bytes();
+        if unfinished <= HEAD_FREE_BYTES && self.held == 0 {
+            return false;
+        }
+        let census = &self.client.thread.census;
+        census.hold(self.held, unfinished);
+        self.held = unfinished;
+        unfinished > 0 && census.is_overdrawn() && !matches!(self.ageing, Ageing::Cut(_))
+    }
+
+    fn widen_if_uploads_flow(&mut self) {
+        if !self.is_wide
+            && self.client.line.read_bytes.get() > FLOWS_BYTES
+            && self.client.thread.census.widen(WIDE_WINDOW_BYTES as usize)
+        {
+            self.is_wide = true;
+            self.protocol.set_target_window_size(WIDE_WINDOW_BYTES);
+        }
+    }
+
     /// Waits for what is due next; does it.
     fn heed_clock(&mut self, context: &mut Context<'_>) -> Poll<Due> {
         let now = Instant::now();
@@ -285,6 +326,18 @@ impl Driver {
             Ageing::Cut(at) => (Some((at, Due::End)), None),
         };
         [blocked, late, ageing].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let census = &self.client.thread.census;
+        if self.held > 0 {
+            census.hold(self.held, 0);
+        }
+        if self.is_wide {
+            census.narrow(WIDE_WINDOW_BYTES as usize);
+        }
     }
 }
 

@@ -115,6 +115,10 @@ impl Way<'_> {
         let mut total: u64 = 0;
         let fits = |total| announced.is_none_or(|announced| announced == total);
         loop {
+            // Nothing is taken from a backend that the client has no room for.
+            if room(self.client, &mut stream, 1).await == 0 {
+                return Sent::Cut;
+            }
             let piece = next(&mut stream, &mut body).await;
             let sent = match piece {
                 Next::Data(data) => {
@@ -226,7 +230,25 @@ async fn next(
     .await
 }
 
-/// Sends data as the client has room for it, waiting for room at most `write_idle`.
+/// How much the client has room for, of so much; waits at most `write_idle`. 0: it is gone, or too slow.
+async fn room(client: &Client, stream: &mut SendStream<Bytes>, wanted: usize) -> usize {
+    stream.reserve_capacity(wanted);
+    let room = stream.capacity();
+    if room > 0 {
+        return room;
+    }
+    let waited = poll_fn(|context| stream.poll_capacity(context));
+    match within(client.thread.limits.write_idle, waited).await {
+        Ok(Some(Ok(room))) => room,
+        Ok(Some(Err(_)) | None) => 0,
+        Err(_late) => {
+            stream.send_reset(Reason::CANCEL);
+            0
+        },
+    }
+}
+
+/// Sends data as the client has room for it.
 async fn push(
     client: &Client,
     stream: &mut SendStream<Bytes>,
@@ -238,19 +260,8 @@ async fn push(
         return if sent.is_ok() { Sent::Whole } else { Sent::Cut };
     }
     while !data.is_empty() {
-        stream.reserve_capacity(data.len());
-        let room = match stream.capacity() {
-            0 => {
-                let waited = poll_fn(|context| stream.poll_capacity(context));
-                match within(client.thread.limits.write_idle, waited).await {
-                    Ok(Some(Ok(room))) => room,
-                    Ok(Some(Err(_)) | None) => return Sent::Cut,
-                    Err(_late) => {
-                        stream.send_reset(Reason::CANCEL);
-                        return Sent::Cut;
-                    },
-                }
-            },
+        let room = match room(client, stream, data.len()).await {
+            0 => return Sent::Cut,
             room => room,
         };
         let piece = data.split_to(room.min(data.len()));

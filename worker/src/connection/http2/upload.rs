@@ -12,6 +12,7 @@ use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
+use super::io::Line;
 use crate::connection::EdgeLimits;
 use crate::message::UploadError;
 
@@ -26,6 +27,7 @@ pub struct StreamBody {
     /// The last piece: its room in the windows is given back when the next is asked for.
     held: usize,
     part: Part,
+    line: Rc<Line>,
     /// Told when the client has said all.
     heard: Rc<Cell<bool>>,
     idle_max: Duration,
@@ -41,10 +43,10 @@ enum Part {
 }
 
 impl StreamBody {
-    pub(super) const fn new(
+    pub(super) fn new(
         stream: RecvStream,
         announced: Option<u64>,
-        heard: Rc<Cell<bool>>,
+        (line, heard): (Rc<Line>, Rc<Cell<bool>>),
         limits: &EdgeLimits,
     ) -> Self {
         Self {
@@ -54,6 +56,7 @@ impl StreamBody {
             bytes_max: limits.body_bytes,
             held: 0,
             part: Part::Data,
+            line,
             heard,
             idle_max: limits.upload_idle,
             stall: None,
@@ -111,6 +114,7 @@ impl StreamBody {
     fn give_room(&mut self) {
         let held = std::mem::take(&mut self.held);
         if held > 0 {
+            self.line.read_bytes.set(self.line.read_bytes.get() + held as u64);
             // Never more than came: it cannot be too much.
             drop(self.stream.flow_control().release_capacity(held));
         }
