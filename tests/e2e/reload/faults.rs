@@ -44,7 +44,7 @@ impl Faulty {
 /// The fault strikes before the commit: the reload fails, nothing changes.
 fn check(phase: &str) {
     // A reload that waits for a deadline must not be waited for by everything else.
-    for kind in ["exit", "panic", "abort", "kill", "stop", "loop", "hang", "fds"] {
+    for kind in ["exit", "panic", "abort", "kill", "stop", "loop", "hang", "fds", "memory"] {
         let faulty = Faulty::start();
         let mut kept = Client::connect(faulty.baton.address());
         assert_eq!(generation_of(&kept.get("/x").text()), 1);

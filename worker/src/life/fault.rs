@@ -36,10 +36,14 @@ pub(crate) fn strike(phase: Phase) {
 mod imp {
     use std::time::{Duration, Instant};
 
+    use nix::sys::resource::{Resource, setrlimit};
     use nix::sys::signal::{Signal, raise};
 
     /// Far beyond any deadline, and an end for one whose test was killed.
     const LONGEST: Duration = Duration::from_secs(120);
+
+    /// Soon reached.
+    const ADDRESS_BYTES_MAX: u64 = 64 << 20;
 
     #[expect(clippy::exit, clippy::panic, clippy::disallowed_methods, reason = "faults on demand")]
     #[expect(clippy::mem_forget, reason = "faults on demand")]
@@ -64,6 +68,14 @@ mod imp {
             "fds" => {
                 while let Ok(file) = std::fs::File::open("/dev/null") {
                     std::mem::forget(file);
+                }
+            },
+            "memory" => {
+                // What is mapped already counts, so the first large block may be one too many.
+                drop(setrlimit(Resource::RLIMIT_AS, ADDRESS_BYTES_MAX, ADDRESS_BYTES_MAX));
+                let mut hoard = Vec::new();
+                while begun.elapsed() < LONGEST {
+                    hoard.push(vec![1_u8; 1 << 20]);
                 }
             },
             _ => {},
