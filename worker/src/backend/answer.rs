@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::header::{
@@ -156,8 +156,11 @@ impl Answer {
             return Err(CallError::Upgrade);
         }
         let mut headers = head.headers;
-        check_framing(&headers)?;
-        strip_hop_by_hop(&mut headers);
+        let found = hop_by_hop(&headers);
+        if found.contains(&TRANSFER_ENCODING) {
+            check_framing(&headers)?;
+        }
+        strip(&mut headers, &found);
         read_pragma(&mut headers);
         let source = Some(Source { body, link, home });
         let body = AnswerBody { source, ..AnswerBody::held(Bytes::new()) };
@@ -204,19 +207,30 @@ static HOP_BY_HOP: [HeaderName; 10] = [
     UPGRADE,
 ];
 
-/// Takes out what ends at the next hop.
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.get_all(CONNECTION).iter().any(names_more) {
+/// Names of a head, few of them.
+type Names = SmallVec<[HeaderName; 4]>;
+
+/// The fields that end here. One look at each name: most answers have two of them.
+fn hop_by_hop(headers: &HeaderMap) -> Names {
+    let is_one = |name: &&HeaderName| begins_like_one(name) && HOP_BY_HOP.contains(name);
+    headers.keys().filter(is_one).cloned().collect()
+}
+
+/// Takes out `found`, and what `Connection` names.
+fn strip(headers: &mut HeaderMap, found: &Names) {
+    if found.contains(&CONNECTION) && headers.get_all(CONNECTION).iter().any(names_more) {
         for name in named(headers) {
             headers.remove(name);
         }
     }
-    // Most answers have one or two of them: looking costs less than removing what is not there.
-    let present: SmallVec<[&HeaderName; 4]> =
-        HOP_BY_HOP.iter().filter(|name| headers.keys().any(|found| found == *name)).collect();
-    for name in present {
+    for name in found {
         headers.remove(name);
     }
+}
+
+/// The letters that [`HOP_BY_HOP`] begins with: most names are told apart by the first.
+fn begins_like_one(name: &HeaderName) -> bool {
+    matches!(name.as_str().as_bytes().first(), Some(b'c' | b't' | b'k' | b'p' | b'u'))
 }
 
 fn names_more(connection: &HeaderValue) -> bool {
@@ -266,7 +280,11 @@ impl AnswerBody {
     }
 
     /// The whole body, if it is here already, as most small ones are.
-    pub(crate) fn take_if_here(&mut self, context: &mut Context<'_>) -> Option<Bytes> {
+    ///
+    /// Nobody is woken for it: a connection that goes back to its pool from here would remember whom, and wake
+    /// that task for the next request of somebody else.
+    pub(crate) fn take_if_here(&mut self) -> Option<Bytes> {
+        let context = &mut Context::from_waker(Waker::noop());
         if self.is_end_stream() {
             // Nothing follows the head: all that is left is to let the connection notice.
             if let Some(source) = &mut self.source {
@@ -391,7 +409,8 @@ fn filtered(piece: Frame<Bytes>) -> Frame<Bytes> {
             for name in &FORBIDDEN_TRAILERS {
                 trailers.remove(name);
             }
-            strip_hop_by_hop(&mut trailers);
+            let found = hop_by_hop(&trailers);
+            strip(&mut trailers, &found);
             Frame::trailers(trailers)
         },
         Err(data) => data,

@@ -1,10 +1,8 @@
 //! One call of an endpoint to its backend, up to the head of the answer.
 
 use std::fmt::Display;
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, REFERER};
@@ -88,16 +86,13 @@ pub(crate) async fn call(
             (made.body, made.query)
         },
     };
-    let (picked, uri) = choose(thread, backend, caller, own)?;
-    let host = picked.host();
     let (body, kept) = match backend.on_redirect {
         OnRedirect::DropBody => Kept::of(body),
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
     };
-    let method = backend.method(caller.head);
-    let hop = Hop { method, host, uri, adjust: &|_| {} };
+    let sender = Sender::first(thread, backend, caller, own, deadline)?;
     let pass = limits::enter_http(thread, backend)?;
-    let mut answer = send(thread, backend, caller, hop, body, deadline).await;
+    let mut answer = sender.send(body).await;
     if let Ok(first) = answer {
         answer = match first.status.is_redirection() {
             // In a box: the way of all other answers stays small.
@@ -113,6 +108,8 @@ pub(crate) async fn call(
 pub(super) enum Picked<'a> {
     /// One of the plan, and the base path behind it.
     Planned(&'a Host, &'a str),
+    /// One that a redirect named.
+    Named(&'a Host),
     /// One of a service.
     Found(Rc<Host>),
 }
@@ -120,7 +117,7 @@ pub(super) enum Picked<'a> {
 impl Picked<'_> {
     pub(super) fn host(&self) -> &Host {
         match self {
-            Self::Planned(host, _) => host,
+            Self::Planned(host, _) | Self::Named(host) => host,
             Self::Found(host) => host,
         }
     }
@@ -151,79 +148,88 @@ fn pick<'a>(thread: &'a ThreadState, backend: &'a BackendPlan) -> Result<Picked<
 }
 
 /// One request of a call: the first, or one that a redirect asks for.
-struct Hop<'a> {
-    method: &'a Method,
-    host: &'a Host,
-    uri: Uri,
-    /// What a redirect changes in the fields.
-    adjust: &'a dyn Fn(&mut HeaderMap),
-}
-
-async fn send(
-    thread: &ThreadState,
-    backend: &BackendPlan,
-    caller: &Caller<'_>,
-    hop: Hop<'_>,
-    body: RequestBody,
-    deadline: Instant,
-) -> Result<Answer, Failure> {
-    let own_value;
-    let value = match hop.host.id.and_then(|id| thread.host_value(id)) {
-        Some(value) => value,
-        None => {
-            own_value =
-                HeaderValue::from_str(&hop.host.authority).map_err(|_invalid| Failure::NoHosts)?;
-            &own_value
-        },
-    };
-    let via = thread.plan.proxies.as_ref().and_then(|proxies| proxies.of(hop.host));
-    let sender = Sender { thread, backend, caller, hop, value, via, deadline };
-    let (request, asked) = sender.build(body);
-    let outcome = match &backend.cache {
-        None => sender.exchange(request, asked, None).await,
-        Some(cache) => sender.ask_cache(cache, request, asked).await,
-    };
-    outcome.map_err(|error| match error {
-        CallError::Late => Failure::Late,
-        CallError::Upload(error) => Failure::Upload(error),
-        error => failed(backend, format!("{}{}", sender.hop.host, sender.hop.uri), error),
-    })
-}
-
-/// Sends the request of one hop.
 struct Sender<'a> {
     thread: &'a ThreadState,
     backend: &'a BackendPlan,
     caller: &'a Caller<'a>,
-    hop: Hop<'a>,
-    /// `Host`.
-    value: &'a HeaderValue,
-    via: Option<&'a Proxy>,
+    method: &'a Method,
+    host: Picked<'a>,
+    uri: Uri,
+    /// What a redirect changes in the fields.
+    adjust: &'a dyn Fn(&mut HeaderMap),
     deadline: Instant,
 }
 
-impl Sender<'_> {
-    fn build(&self, body: RequestBody) -> (Outbound, Asked) {
-        let Hop { method, uri, adjust, .. } = &self.hop;
+impl<'a> Sender<'a> {
+    /// Chooses whom to call, and for what.
+    fn first(
+        thread: &'a ThreadState,
+        backend: &'a BackendPlan,
+        caller: &'a Caller<'a>,
+        own: Vec<Pair<'_>>,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
+        let (host, uri) = choose(thread, backend, caller, own)?;
+        let method = backend.method(caller.head);
+        Ok(Self { thread, backend, caller, method, host, uri, adjust: &|_| {}, deadline })
+    }
+
+    /// Sends the request and waits for the head of its answer.
+    async fn send(&self, body: RequestBody) -> Result<Answer, Failure> {
+        let (request, asked) = self.build(body)?;
+        // By reference from here on: as an argument each step would keep it once more.
+        let mut request = Some(request);
+        let outcome = match &self.backend.cache {
+            None => self.exchange(&mut request, asked, None).await,
+            Some(cache) => self.ask_cache(cache, &mut request, asked).await,
+        };
+        outcome.map_err(|error| self.failure(error))
+    }
+
+    #[cold]
+    fn failure(&self, error: CallError) -> Failure {
+        match error {
+            CallError::Late => Failure::Late,
+            CallError::Upload(error) => Failure::Upload(error),
+            error => failed(self.backend, format!("{}{}", self.host.host(), self.uri), error),
+        }
+    }
+
+    /// Who is called in place of the host.
+    fn via(&self) -> Option<&'a Proxy> {
+        self.thread.plan.proxies.as_ref().and_then(|proxies| proxies.of(self.host.host()))
+    }
+
+    fn build(&self, body: RequestBody) -> Result<(Outbound, Asked), Failure> {
+        let host = self.host.host();
+        let made;
+        let value = match host.id.and_then(|id| self.thread.plan.host_value(id)) {
+            Some(value) => value,
+            None => {
+                made =
+                    HeaderValue::from_str(&host.authority).map_err(|_invalid| Failure::NoHosts)?;
+                &made
+            },
+        };
         let client = self.thread.client_value(&self.caller.client);
-        let own = Own { agent: &self.thread.agent, client, host: self.value };
-        let line = Line { method, uri: uri.clone() };
+        let own = Own { agent: &self.thread.plan.agent, client, host: value };
+        let line = Line { method: self.method, uri: self.uri.clone() };
         let (mut request, asked) = self.backend.headers.build(self.caller.head, body, line, own);
         if self.backend.graphql.is_some() {
             request.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
         }
-        adjust(request.headers_mut());
-        if let Some(proxy) = self.via {
+        (self.adjust)(request.headers_mut());
+        if let Some(proxy) = self.via() {
             self.address(proxy, &mut request);
         }
-        (request, asked)
+        Ok((request, asked))
     }
 
     /// Writes a request so that a proxy knows whom it is for (RFC 9112 §3.2.2).
     #[cold]
     fn address(&self, proxy: &Proxy, request: &mut Outbound) {
         // Both parts are of a URL already.
-        if let Ok(uri) = Uri::try_from(format!("{}{}", self.hop.host, self.hop.uri)) {
+        if let Ok(uri) = Uri::try_from(format!("{}{}", self.host.host(), self.uri)) {
             *request.uri_mut() = uri;
         }
         if let Some(credentials) = &proxy.credentials {
@@ -233,45 +239,51 @@ impl Sender<'_> {
 
     async fn exchange(
         &self,
-        request: Outbound,
+        request: &mut Option<Outbound>,
         asked: Asked,
         validators: Option<&Validators>,
     ) -> Result<Answer, CallError> {
         let again = || {
-            let mut request = self.build(RequestBody::Empty).0;
+            let (mut request, _) = self.build(RequestBody::Empty).ok()?;
             if let Some(validators) = validators {
                 validators.apply(request.headers_mut());
             }
-            request
+            Some(request)
         };
         let client = &self.thread.client;
-        let whom = Whom { host: self.hop.host, uri: &self.hop.uri, via: self.via };
-        let mut request = Some(request);
-        let mut answer = client.exchange(whom, &mut request, again, self.deadline).await?;
+        let whom = Whom { host: self.host.host(), uri: &self.uri, via: self.via() };
+        let mut answer = client.exchange(whom, request, again, self.deadline).await?;
         undo_gzip(&mut answer, asked, self.caller.decoding);
         Ok(answer)
+    }
+
+    fn called(&self) -> Called {
+        Called::new(self.host.host(), self.uri.clone())
     }
 
     /// `qos/http-cache`: what is fresh is answered here and now.
     async fn ask_cache(
         &self,
         cache: &Cache,
-        request: Outbound,
+        request: &mut Option<Outbound>,
         asked: Asked,
     ) -> Result<Answer, CallError> {
-        let Hop { method, host, uri, .. } = &self.hop;
-        let fields = Fields { headers: request.headers(), gzip: asked };
-        let called = || Called::new(host, uri.clone());
-        let Some(question) = cache.question(method, (host, uri), fields) else {
-            return self.exchange(request, asked, None).await;
+        let question = request.as_ref().and_then(|request| {
+            let fields = Fields { headers: request.headers(), gzip: asked };
+            let question = cache.question(self.method, (self.host.host(), &self.uri), fields)?;
+            let found = question.ask(fields);
+            Some((question, found))
+        });
+        // In boxes: the way of what is fresh stays small.
+        let Some((question, found)) = question else {
+            return Box::pin(self.exchange(request, asked, None)).await;
         };
-        let doubtful = match question.ask(fields) {
-            Found::Answer(entry) => return Ok(entry.answer(called())),
-            Found::Refused => return Ok(cache::refused(called())),
+        let doubtful = match found {
+            Found::Answer(entry) => return Ok(entry.answer(self.called())),
+            Found::Refused => return Ok(cache::refused(self.called())),
             Found::Nothing => None,
             Found::Doubtful(entry, validators) => Some((entry, validators)),
         };
-        // In a box: the way of what is fresh stays small.
         Box::pin(self.ask_backend(question, doubtful, request, asked)).await
     }
 
@@ -280,18 +292,17 @@ impl Sender<'_> {
         &self,
         question: Question<'_>,
         doubtful: Option<(Arc<Entry>, Validators)>,
-        mut request: Outbound,
+        request: &mut Option<Outbound>,
         asked: Asked,
     ) -> Result<Answer, CallError> {
         let (entry, validators) = doubtful.unzip();
-        if let Some(validators) = &validators {
+        if let (Some(validators), Some(request)) = (&validators, request.as_mut()) {
             validators.apply(request.headers_mut());
         }
-        let headers = request.headers().clone();
+        let headers = request.as_ref().map(|request| request.headers().clone()).unwrap_or_default();
         let fields = Fields { headers: &headers, gzip: asked };
         let said = self.exchange(request, asked, validators.as_ref()).await;
-        let called = || Called::new(self.hop.host, self.hop.uri.clone());
-        let mut answer = question.settle(entry, fields, said, called).await?;
+        let mut answer = question.settle(entry, fields, said, || self.called())?;
         if self.is_left_unread(&answer) {
             answer.body.keep_no_more();
         }
@@ -376,7 +387,7 @@ async fn follow(
         drop_secrets |= !redirect::trusts(first, &host);
         drop_body |= next.body == NextBody::Dropped;
         // What is here of this answer is read, so that its connection can be used again.
-        poll_fn(|context| Poll::Ready(answer.body.take_if_here(context))).await;
+        answer.body.take_if_here();
         let is_downgrade = here.scheme == Scheme::Https && host.scheme == Scheme::Http;
         let adjust = |headers: &mut HeaderMap| {
             if drop_secrets {
@@ -397,8 +408,10 @@ async fn follow(
             FirstBody::Held | FirstBody::None | FirstBody::Streamed => RequestBody::Empty,
         };
         method = next.method;
-        let hop = Hop { method: &method, host: &host, uri, adjust: &adjust };
-        answer = send(thread, backend, caller, hop, body, deadline).await?;
+        let host = Picked::Named(&host);
+        let (method, adjust) = (&method, &adjust);
+        let sender = Sender { thread, backend, caller, method, host, uri, adjust, deadline };
+        answer = sender.send(body).await?;
         requests += 1;
     }
     Ok(answer)
@@ -414,15 +427,15 @@ pub(super) fn choose<'a>(
     let picked = pick(thread, backend)?;
     let (host, base) = match &picked {
         Picked::Planned(host, base) => (*host, *base),
+        Picked::Named(host) => (*host, ""),
         Picked::Found(host) => (&**host, ""),
     };
-    let uri = target_of(thread, backend, caller, (host, base), own)?;
+    let uri = target_of(backend, caller, (host, base), own)?;
     Ok((picked, uri))
 }
 
-/// Path and query of the call. A pattern without placeholders is made once per thread.
+/// Path and query of the call. A pattern without placeholders was made at start.
 fn target_of(
-    thread: &ThreadState,
     backend: &BackendPlan,
     caller: &Caller<'_>,
     (host, base): (&Host, &str),
@@ -432,10 +445,9 @@ fn target_of(
     if base.is_empty()
         && query.is_none()
         && own.is_empty()
-        && let Some((constant, _)) = backend.url.constant()
+        && let Some(uri) = &backend.fixed
     {
-        let make = || Uri::from_maybe_shared(Bytes::copy_from_slice(constant)).ok();
-        return thread.fixed_target(backend, make).ok_or_else(|| unsendable(host, constant));
+        return Ok(uri.clone());
     }
     let mut target = base.as_bytes().to_vec();
     let state = write_target(backend, caller, host, &mut target)?;

@@ -62,7 +62,7 @@ impl Client {
         &self,
         whom: Whom<'_>,
         request: &mut Option<Outbound>,
-        again: impl Fn() -> Outbound,
+        again: impl Fn() -> Option<Outbound>,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
         let mut repeatable = request.as_ref().is_some_and(is_repeatable);
@@ -91,7 +91,7 @@ impl Client {
                         return Err(error);
                     }
                     (repeatable, take_idle) = (false, false);
-                    *request = Some(again());
+                    *request = again();
                 },
             }
         }

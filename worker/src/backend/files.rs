@@ -57,7 +57,7 @@ pub(crate) async fn stream(
 ) -> Result<FileAnswer, Failure> {
     let host = &HeaderValue::from_static(NOBODY);
     let client = thread.client_value(&caller.client);
-    let own = Own { agent: &thread.agent, client, host };
+    let own = Own { agent: &thread.plan.agent, client, host };
     let line = Line { method: &backend.method, uri: Uri::default() };
     let (request, _) = backend.headers.build(caller.head, RequestBody::Empty, line, own);
     let headers = request.headers();

@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -79,6 +80,9 @@ pub(crate) struct Link {
 
 type Driven = Connection<TokioIo<Wire>, Outgoing>;
 
+/// What hyper made of a request.
+type TrySent = Result<http::Response<Incoming>, TrySendError<http::Request<Outgoing>>>;
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Lost {
@@ -124,16 +128,24 @@ impl Link {
         self.ledger.read_bytes.set(0);
         self.ledger.head_bytes_left.set(ANSWER_HEAD_BYTES_MAX);
         self.set_deadline(deadline);
-        let Some(mut sent) = request.take() else { return Err(Lost::Unsent) };
-        self.ledger.uploads.set(!sent.body().is_end_stream());
-        sent.body_mut().told = Some(Rc::clone(&self.ledger));
         // Only `drive` can complete it, and it runs right before: a waker would wake this very task for
         // nothing. `unconstrained`, since with no budget left it would count on that waker.
-        let mut answer = pin!(unconstrained(self.sender.try_send_request(sent)));
+        let Some(answer) = self.enqueue(request) else { return Err(Lost::Unsent) };
+        let mut answer = pin!(unconstrained(answer));
+        let mut unwoken = Context::from_waker(Waker::noop());
+        let mut waited = false;
         let outcome = std::future::poll_fn(|context| {
+            // Whoever drives the connection into idleness is woken for its next request, which is another's:
+            // so after a wait it is first driven for nobody.
+            if waited {
+                drive(&mut self.connection, &mut unwoken);
+                if let Poll::Ready(outcome) = answer.as_mut().poll(&mut unwoken) {
+                    return Poll::Ready(Some(outcome));
+                }
+            }
+            waited = true;
             drive(&mut self.connection, context);
-            let looked = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            if let Poll::Ready(outcome) = looked {
+            if let Poll::Ready(outcome) = answer.as_mut().poll(&mut unwoken) {
                 return Poll::Ready(Some(outcome));
             }
             self.timer.as_mut().poll(context).map(|()| None)
@@ -156,6 +168,17 @@ impl Link {
             }),
             None => Err(Lost::Late),
         }
+    }
+
+    /// Hands the request to hyper. Not a part of [`Self::send`], which would keep room for it.
+    fn enqueue(
+        &mut self,
+        request: &mut Option<http::Request<Outgoing>>,
+    ) -> Option<impl Future<Output = TrySent> + use<>> {
+        let mut sent = request.take()?;
+        self.ledger.uploads.set(!sent.body().is_end_stream());
+        sent.body_mut().told = Some(Rc::clone(&self.ledger));
+        Some(self.sender.try_send_request(sent))
     }
 
     fn let_an_upload_go_on(&mut self) {
@@ -333,7 +356,12 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+        let stream = Pin::new(&mut self.get_mut().stream);
+        match slices {
+            // The plain call is the cheaper one.
+            [only] => stream.poll_write(context, only),
+            several => stream.poll_write_vectored(context, several),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -83,7 +83,7 @@ pub(crate) async fn upgrade(
     let mut stream = thread.client.dialer.open(host, None, deadline).await.map_err(told)?;
     let value = HeaderValue::from_str(&host.authority).map_err(|_invalid| Failure::NoHosts)?;
     let client = thread.client_value(&caller.client);
-    let own = Own { agent: &thread.agent, client, host: &value };
+    let own = Own { agent: &thread.plan.agent, client, host: &value };
     let line = Line { method: &Method::GET, uri: uri.clone() };
     let (request, _) = backend.headers.build(caller.head, RequestBody::Empty, line, own);
     let key = key();

@@ -1,7 +1,9 @@
 //! One entry of `backend`, compiled.
 
+use std::sync::Arc;
+
 use baton_shared::config::model::{BackendConfig, EndpointConfig};
-use http::Method;
+use http::{Method, Uri};
 
 use super::compile::Compiler;
 use super::files;
@@ -31,12 +33,14 @@ pub struct BackendPlan {
     pub(crate) any_method: bool,
     /// `url_pattern`, compiled.
     pub(crate) url: Template,
+    /// The target, where nothing of it depends on the request.
+    pub(crate) fixed: Option<Uri>,
     /// The client's parameters that pass.
     pub(crate) query: QueryFilter,
     /// Whom it may be sent to.
     pub(crate) hosts: Hosts,
     /// The fields that are sent.
-    pub(crate) headers: HeaderPlan,
+    pub(crate) headers: Arc<HeaderPlan>,
     /// What keeps calls from it.
     pub(crate) limits: Option<Box<Limits>>,
     /// `backend/static-filesystem`: nobody is called, the answer is a file.
@@ -48,14 +52,14 @@ pub struct BackendPlan {
     /// `qos/http-cache`.
     pub(crate) cache: Option<Cache>,
     /// `backend/graphql`.
-    pub(crate) graphql: Option<GraphQl>,
+    pub(crate) graphql: Option<Box<GraphQl>>,
 }
 
 /// Whom the requests of a backend may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
     /// `host`, in order.
-    Fixed(Box<[HostTarget]>),
+    Fixed(Arc<[HostTarget]>),
     /// `sd: dns`: the hosts of a service, by its place in the plan's.
     Service(usize),
 }
@@ -103,7 +107,7 @@ impl BackendPlan {
 
     /// The fields of earlier answers that it wants, by place, each once.
     pub(crate) fn answers(&self) -> Box<[usize]> {
-        let graphql = self.graphql.iter().flat_map(GraphQl::answers);
+        let graphql = self.graphql.iter().flat_map(|graphql| graphql.answers());
         let mut places: Vec<usize> = self.url.answers().iter().copied().chain(graphql).collect();
         places.sort_unstable();
         places.dedup();
@@ -168,7 +172,8 @@ fn compile_with(
         None => {
             let hosts = backend.host.iter().enumerate();
             let targets = hosts.map(|(index, text)| target(compiler, backend, index, text));
-            Hosts::Fixed(targets.collect())
+            let targets: Arc<[HostTarget]> = targets.collect();
+            Hosts::Fixed(compiler.shared.hosts.share(targets))
         },
     };
     let cache = http_cache::compile(compiler, backend);
@@ -180,16 +185,17 @@ fn compile_with(
         method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
             .unwrap_or_default(),
         any_method: endpoint.route == "/*",
+        fixed: url.constant().and_then(|(target, _)| Uri::from_maybe_shared(target.clone()).ok()),
         url,
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
         hosts,
-        headers,
+        headers: compiler.shared.headers.share(Arc::new(headers)),
         limits: limits::compile(&mut compiler.soft, endpoint, backend),
         files: files::folder(compiler, &backend.extra_config),
         on_error: on_error(backend),
         on_redirect: on_redirect(compiler, backend),
         cache,
-        graphql,
+        graphql: graphql.map(Box::new),
     }
 }
 

@@ -10,10 +10,11 @@ use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 use super::host::HostTable;
 use super::http_cache::Stores;
 use super::service::Services;
+use super::shared::SharedParts;
 use super::soft::SoftPlan;
 use super::unbuilt::{self, Unguarded, Verdict};
 use super::{ClientPlan, DialPlan, Endpoint, Files, Plan, TellErrors};
-use super::{edge, endpoint, files, guard, metrics, payload, wildcard};
+use super::{edge, endpoint, files, guard, lasting, metrics, payload, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
@@ -65,6 +66,8 @@ pub(super) struct Compiler<'a> {
     pub(super) stores: Stores,
     /// Of `sd: dns`.
     pub(super) services: Services,
+    /// What backends have in common.
+    pub(super) shared: SharedParts,
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
@@ -108,6 +111,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         service_rate: None,
         stores: Stores::default(),
         services: Services::new(keep_addresses(config)),
+        shared: SharedParts::default(),
         backends: 0,
         notices: Vec::new(),
         refusals: Vec::new(),
@@ -137,6 +141,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         return Err(refused(compiler.refusals));
     }
     let threads = threads(config, options);
+    let hosts = compiler.hosts.into_hosts();
     Ok(Plan {
         listeners: vec![listener(config, &options.options)],
         policy: policy(config),
@@ -155,7 +160,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         guards,
         client_ip,
         endpoints: endpoints.into(),
-        hosts: compiler.hosts.into_hosts(),
+        host_values: hosts.iter().map(|host| lasting::value(&*host.authority)).collect(),
+        hosts,
         backends: compiler.backends,
         resolver: Resolver::new(
             keep_addresses(config),
@@ -165,8 +171,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         client: client(config, threads),
         threads,
         proxies: Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty()),
-        agent: format!("KrakenD Version {version}").into(),
-        lines: compiler.lines.into_texts(),
+        agent: lasting::value(format!("KrakenD Version {version}")),
+        lines: compiler.lines.into_lines(),
         failures,
         soft: compiler.soft,
         tell_errors: if flags.return_error_msg { TellErrors::Yes } else { TellErrors::No },

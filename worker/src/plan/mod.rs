@@ -14,11 +14,13 @@ mod guard;
 mod host;
 mod http_cache;
 mod include;
+pub(crate) mod lasting;
 mod metrics;
 mod payload;
 mod pipe;
 mod service;
 pub(crate) mod settings;
+mod shared;
 pub(crate) mod soft;
 mod thread;
 mod unbuilt;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::message::{self, Notice, Policy};
+use http::HeaderValue;
 
 pub use backend::BackendPlan;
 pub(crate) use backend::{HostTarget, Hosts, OnError, OnRedirect};
@@ -56,6 +59,7 @@ use crate::guards::client_ip::ClientIp;
 use crate::guards::service::ServiceGuards;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
+use crate::respond::lines::Lines;
 use crate::route::miss::MissPages;
 use crate::route::table::Target;
 use crate::route::{Miss, Router};
@@ -95,6 +99,8 @@ pub struct Plan {
     pub(crate) endpoints: Box<[Endpoint]>,
     /// Every host that any backend names.
     pub(crate) hosts: Box<[Host]>,
+    /// `Host` for each of them.
+    pub(crate) host_values: Box<[HeaderValue]>,
     /// How many backend entries there are.
     pub(crate) backends: usize,
     /// Names and services, looked up beside the serving threads.
@@ -106,9 +112,9 @@ pub struct Plan {
     /// Whom backends are called through (`HTTP_PROXY`); none, usually.
     pub(crate) proxies: Option<Proxies>,
     /// What the gateway calls itself towards backends.
-    pub(crate) agent: Box<str>,
+    pub(crate) agent: HeaderValue,
     /// Field lines of answers, each set once.
-    pub(crate) lines: Box<[Box<str>]>,
+    pub(crate) lines: Lines,
     /// Which of them failures have.
     pub(crate) failures: FailureLines,
     /// The states of limits and breakers.
@@ -209,6 +215,11 @@ impl Plan {
         };
         let names = self.hosts.iter().filter(is_direct).map(|host| &*host.name);
         self.resolver.warm(names.filter(|name| name.parse::<IpAddr>().is_err())).await;
+    }
+
+    /// `Host` for a host of the table.
+    pub(crate) fn host_value(&self, host: HostId) -> Option<&HeaderValue> {
+        self.host_values.get(host.index())
     }
 
     /// A host of the table.

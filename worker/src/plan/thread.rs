@@ -1,20 +1,15 @@
 //! What one serving thread has of its own: nothing of it is shared, so nothing of it is locked.
-//!
-//! Values that go into every request are copied per thread: a shared one would have its reference count
-//! written by all of them.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 
 use super::Plan;
-use super::backend::BackendPlan;
-use super::host::HostId;
 use crate::backend::balance::Balancer;
 use crate::backend::dial::Dialer;
 use crate::backend::discover::Discovered;
@@ -23,7 +18,6 @@ use crate::backend::pool::Pool;
 use crate::guards::client_ip::ClientAddress;
 use crate::message::Request;
 use crate::proxy::Background;
-use crate::respond::lines::Lines;
 use crate::route::builtin::GoTime;
 
 /// Client addresses whose text is remembered; a power of two.
@@ -38,14 +32,6 @@ pub struct ThreadState {
     pub(crate) balancer: Balancer,
     /// Hosts of services.
     pub(crate) discovered: Discovered,
-    /// `KrakenD Version …`.
-    pub(crate) agent: HeaderValue,
-    /// Field lines of answers.
-    pub(crate) lines: Lines,
-    /// `Host` of each host.
-    hosts: Box<[HeaderValue]>,
-    /// Request targets that are always the same, by the place of their backend.
-    targets: Box<[OnceCell<Uri>]>,
     clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
     /// What is held of clients' bodies for several calls.
     pub(crate) held_bytes: Cell<usize>,
@@ -70,10 +56,6 @@ impl ThreadState {
             },
             balancer: Balancer::new(settings.balance, plan.backends),
             discovered: Discovered::new(plan.resolver.services.len()),
-            agent: copy(plan.agent.as_bytes()),
-            lines: Lines::copy(&plan.lines),
-            hosts: plan.hosts.iter().map(|host| copy(host.authority.as_bytes())).collect(),
-            targets: (0..plan.backends).map(|_| OnceCell::new()).collect(),
             clients: RefCell::new(clients.into()),
             held_bytes: Cell::new(0),
             background: Background::default(),
@@ -81,26 +63,6 @@ impl ThreadState {
             plan,
         };
         Rc::new(state)
-    }
-
-    /// `Host` for a host of the plan.
-    pub(crate) fn host_value(&self, host: HostId) -> Option<&HeaderValue> {
-        self.hosts.get(host.index())
-    }
-
-    /// The target of a backend whose target is always the same, `base` before it; `make` makes it
-    /// once for all.
-    pub(crate) fn fixed_target(
-        &self,
-        backend: &BackendPlan,
-        make: impl FnOnce() -> Option<Uri>,
-    ) -> Option<Uri> {
-        let kept = self.targets.get(backend.place)?;
-        if let Some(uri) = kept.get() {
-            return Some(uri.clone());
-        }
-        let made = make()?;
-        Some(kept.get_or_init(|| made).clone())
     }
 
     /// Both clocks, for `/__health`.

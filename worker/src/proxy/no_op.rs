@@ -37,8 +37,7 @@ pub(crate) async fn run(
     pass.hear(&answer);
     let Answer { status, mut headers, mut body, .. } = answer?;
     let is_typed = headers.contains_key(CONTENT_TYPE) || headers.contains_key(CONTENT_ENCODING);
-    let here = poll_fn(|context| Poll::Ready(body.take_if_here(context))).await;
-    let body = if let Some(bytes) = here {
+    let body = if let Some(bytes) = body.take_if_here() {
         if !is_typed && !bytes.is_empty() {
             name_type(&mut headers, &bytes);
         }
@@ -53,7 +52,7 @@ pub(crate) async fn run(
         }
         ResponseBody::Stream(body)
     };
-    Ok(Response { status, lines: thread.lines.of(plan.lines), headers, body })
+    Ok(Response { status, lines: thread.plan.lines.of(plan.lines), headers, body })
 }
 
 /// `backend/static-filesystem`: a file as it is.
@@ -66,7 +65,7 @@ async fn file(
     let caller = asked.caller(Decoding::None);
     let FileAnswer { status, headers, body } =
         files::stream(thread, backend, folder, &caller).await?;
-    Ok(Response { status, lines: thread.lines.of(thread.plan.failures.plain), headers, body })
+    Ok(Response { status, lines: thread.plan.lines.of(thread.plan.failures.plain), headers, body })
 }
 
 /// Waits for the first bytes of a body that does not say what it is, as long as the body may last.

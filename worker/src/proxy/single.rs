@@ -5,7 +5,6 @@
 //! `return_error_details` it gets 200 and an `error_NAME` object, to which no shape is applied.
 
 use std::future::poll_fn;
-use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
@@ -51,7 +50,7 @@ async fn exchange(
     let body = body.send(&backend.method);
     let answer = call(thread, backend, &asked.caller(Decoding::Gunzip), body, deadline).await?;
     if decoder.is_no_op() {
-        return Ok(pass_over(answer).await);
+        return Ok(pass_over(answer));
     }
     if !matches!(answer.status, StatusCode::OK | StatusCode::CREATED) {
         return failed(thread, backend, answer).await;
@@ -61,8 +60,8 @@ async fn exchange(
 }
 
 /// `encoding: no-op` where there is data: whatever the answer is, it contributes nothing.
-async fn pass_over(mut answer: Answer) -> Part {
-    poll_fn(|context| Poll::Ready(answer.body.take_if_here(context))).await;
+fn pass_over(mut answer: Answer) -> Part {
+    answer.body.take_if_here();
     Part { data: Data::empty(), completed: Completed::True }
 }
 
@@ -87,7 +86,7 @@ async fn failed(
     match &backend.on_error {
         OnError::Fail => {
             // What is here of the body is read, so that its connection can be used again.
-            poll_fn(|context| Poll::Ready(body.take_if_here(context))).await;
+            body.take_if_here();
             let pattern = backend.shown_pattern();
             let url = called.url(&thread.plan);
             Err(Failure::Status { status, method: backend.method.clone(), pattern, url })
@@ -114,6 +113,9 @@ fn sniffed(body: &[u8]) -> HeaderValue {
 /// The whole body, in one piece, and what was wrong with its gzip at the end; an answer that comes in one
 /// piece is not copied.
 async fn collect(mut body: AnswerBody) -> Result<(Bytes, Option<AnswerError>), Failure> {
+    if let Some(whole) = body.take_if_here() {
+        return Ok((whole, None));
+    }
     let mut pieces =
         Pieces { announced: body.size_hint().exact().unwrap_or(0), ..Pieces::default() };
     while let Some(frame) = next(&mut body).await {

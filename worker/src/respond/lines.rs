@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 
+use crate::plan::lasting;
+
 /// A set of lines in the table of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinesId(u32);
@@ -76,20 +78,17 @@ impl LinesTable {
         place
     }
 
-    pub(crate) fn into_texts(self) -> Box<[Box<str>]> {
-        self.texts.into()
+    /// All of them, ready to be sent.
+    pub(crate) fn into_lines(self) -> Lines {
+        Lines(self.texts.iter().map(|text| lasting::bytes(text.as_bytes())).collect())
     }
 }
 
-/// One thread's copy of a plan's lines: an answer takes them without a byte copied.
+/// The lines of a plan: an answer takes them without a byte copied.
 #[derive(Debug)]
 pub(crate) struct Lines(Box<[Bytes]>);
 
 impl Lines {
-    pub(crate) fn copy(texts: &[Box<str>]) -> Self {
-        Self(texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect())
-    }
-
     pub(crate) fn of(&self, id: LinesId) -> Bytes {
         self.0.get(id.0 as usize).cloned().unwrap_or_default()
     }
@@ -105,7 +104,7 @@ mod tests {
         let plain = table.answer(Completed::False, None, None);
         let full = table.answer(Completed::True, Some("application/json"), Some(60));
         assert_eq!(table.answer(Completed::False, None, None), plain);
-        let lines = Lines::copy(&table.into_texts());
+        let lines = table.into_lines();
         assert_eq!(lines.of(plain), "X-Krakend: Version 2\r\nX-Krakend-Completed: false\r\n");
         assert_eq!(
             lines.of(full),

@@ -51,9 +51,9 @@ pub(crate) fn data(
     let lines = endpoint.data_lines(rendered.content_type, completed);
     let mut response = Response::new(StatusCode::OK, rendered.body);
     match lines {
-        Some(lines) => response.lines = thread.lines.of(lines),
+        Some(lines) => response.lines = thread.plan.lines.of(lines),
         None => {
-            response.lines = thread.lines.of(thread.plan.failures.plain);
+            response.lines = thread.plan.lines.of(thread.plan.failures.plain);
             let content_type = HeaderValue::from_static(rendered.content_type);
             response.headers.insert(CONTENT_TYPE, content_type);
         },
@@ -69,7 +69,7 @@ pub(crate) fn empty() -> Response {
 /// What a failed stream is where `static` data, which nobody sees, hides the failure.
 pub(crate) fn nothing(thread: &ThreadState) -> Response {
     let mut response = Response::new(StatusCode::OK, Bytes::new());
-    response.lines = thread.lines.of(thread.plan.failures.plain);
+    response.lines = thread.plan.lines.of(thread.plan.failures.plain);
     response
 }
 
@@ -88,9 +88,9 @@ pub(crate) fn refused(refusal: Refusal) -> Response {
 pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
     let plan = &thread.plan;
     let mut response = Response::new(status(&failure), Bytes::new());
-    response.lines = thread.lines.of(plan.failures.plain);
+    response.lines = thread.plan.lines.of(plan.failures.plain);
     match (plan.tell_errors, failure) {
-        (_, Failure::Flatmap) => response.lines = thread.lines.of(plan.failures.broken),
+        (_, Failure::Flatmap) => response.lines = thread.plan.lines.of(plan.failures.broken),
         (TellErrors::No, _) => {},
         (TellErrors::Yes, failure @ Failure::Several(_)) => {
             // It may hold what backends said, and Go looks what that is.
@@ -104,7 +104,7 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
             response.body = ResponseBody::Full(body);
         },
         (TellErrors::Yes, failure) => {
-            response.lines = thread.lines.of(plan.failures.text);
+            response.lines = thread.plan.lines.of(plan.failures.text);
             response.body = ResponseBody::Full(Bytes::from(failure.to_string()));
         },
     }

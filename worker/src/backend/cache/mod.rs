@@ -14,9 +14,7 @@ mod entry;
 mod keep;
 mod store;
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -147,7 +145,7 @@ impl Question<'_> {
     }
 
     /// What becomes of the backend's answer, where `doubtful` was stored. `called` is what was asked.
-    pub(crate) async fn settle(
+    pub(crate) fn settle(
         &self,
         doubtful: Option<Arc<Entry>>,
         fields: Fields<'_>,
@@ -158,10 +156,10 @@ impl Question<'_> {
         let hides = || self.is_get && entry.terms.hides_errors(fields.directives(), now());
         match said {
             Ok(answer) if self.is_get && answer.status == StatusCode::NOT_MODIFIED => {
-                Ok(self.renewed(&entry, fields, answer).await)
+                Ok(self.renewed(&entry, fields, answer))
             },
             Ok(answer) if answer.status.is_server_error() && hides() => {
-                Ok(entry.answer(discard(answer).await))
+                Ok(entry.answer(discard(answer)))
             },
             Ok(answer) => {
                 if answer.status != StatusCode::OK {
@@ -198,7 +196,7 @@ impl Question<'_> {
     }
 
     /// The stored answer is right: it gets the fields of the 304, and a new life.
-    async fn renewed(&self, entry: &Entry, fields: Fields<'_>, confirmed: Answer) -> Answer {
+    fn renewed(&self, entry: &Entry, fields: Fields<'_>, confirmed: Answer) -> Answer {
         let mut merged = entry.headers.clone();
         for name in confirmed.headers.keys() {
             merged.remove(name);
@@ -213,7 +211,7 @@ impl Question<'_> {
             merged = keep::compact(&merged);
             self.put(Entry::new(entry.status, merged.clone(), entry.body.clone()));
         }
-        let called = discard(confirmed).await;
+        let called = discard(confirmed);
         let body = AnswerBody::held(entry.body.clone());
         Answer { status: entry.status, headers: merged, body, called }
     }
@@ -263,9 +261,9 @@ impl Validators {
 }
 
 /// What is here of an answer nobody wants is read, so that its connection can be used again.
-async fn discard(answer: Answer) -> Called {
+fn discard(answer: Answer) -> Called {
     let Answer { mut body, called, .. } = answer;
-    poll_fn(|context| Poll::Ready(body.take_if_here(context))).await;
+    body.take_if_here();
     called
 }
 

@@ -182,16 +182,32 @@ impl Connection {
 
     /// One request and its answer.
     async fn exchange(&self, thread: &Rc<Thread>, length: usize) -> Sent {
-        let taken = self
-            .wire
-            .with_unread(|unread| head::take(unread, length, thread.limits.head()))
-            .and_then(|head| {
-                framing::intent(&head, thread.limits.body_bytes).map(|intent| (head, intent))
-            });
-        let (mut head, intent) = match taken {
+        let (mut request, asked) = match self.take_request(thread, length) {
             Ok(taken) => taken,
             Err(refusal) => return self.refuse(thread, refusal).await,
         };
+        let is_client = self.facts.listener != OWN_PROBE;
+        let log =
+            thread.access.as_ref().filter(|_| is_client).and_then(|log| log.begin(&request.head));
+        let Some(mut response) = self.answer(thread, &mut request).await else { return Sent::Cut };
+        if thread.state.plan.packs {
+            response = gzip::pack(&request.head, response);
+        }
+        let status = response.status;
+        let sent = self.send(thread, asked, response).await;
+        thread.requests.set(thread.requests.get() + u64::from(is_client));
+        if let (Some(access), Some(entry), false) = (&thread.access, log, request.unlogged.get()) {
+            access.end(&entry, thread.state.client_of(&request), status);
+        }
+        sent
+    }
+
+    /// The request whose head is `length` bytes long. Not a part of [`Self::exchange`], which would keep room
+    /// for each of its steps.
+    fn take_request(&self, thread: &Thread, length: usize) -> Result<(Request, Asked), Refusal> {
+        let mut head =
+            self.wire.with_unread(|unread| head::take(unread, length, thread.limits.head()))?;
+        let intent = framing::intent(&head, thread.limits.body_bytes)?;
         self.wire.begin_body(intent.framing, intent.expects_continue);
         let body = match intent.framing {
             Framing::None => RequestBody::Empty,
@@ -207,25 +223,12 @@ impl Connection {
         if self.facts.is_link_of_http2() {
             head.version = Version::Http2;
         }
-        let is_client = self.facts.listener != OWN_PROBE;
-        let log = thread.access.as_ref().filter(|_| is_client).and_then(|log| log.begin(&head));
-        let mut request = Request::new(head, body, self.facts.peer);
-        let Some(mut response) = self.answer(thread, &mut request).await else { return Sent::Cut };
-        if thread.state.plan.packs {
-            response = gzip::pack(&request.head, response);
-        }
-        let status = response.status;
-        let sent = self.send(thread, asked, response).await;
-        thread.requests.set(thread.requests.get() + u64::from(is_client));
-        if let (Some(access), Some(entry), false) = (&thread.access, log, request.unlogged.get()) {
-            access.end(&entry, thread.state.client_of(&request), status);
-        }
-        sent
+        Ok((Request::new(head, body, self.facts.peer), asked))
     }
 
     /// The answer of `serve`; `None` when the client is gone. A panic is a 500, as in KrakenD.
     async fn answer(&self, thread: &Rc<Thread>, request: &mut Request) -> Option<Response> {
-        let mut serving = Box::pin(serve(&thread.state, request));
+        let mut serving = pin!(serve(&thread.state, request));
         let mut watching = true;
         poll_fn(|context| {
             let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));

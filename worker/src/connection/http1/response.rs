@@ -91,11 +91,12 @@ pub(crate) async fn send(
     let bodiless = asked.head_only || framing == Framing::None;
     let sent = match body {
         _ if bodiless => write_all(wire, &mut [IoSlice::new(scratch)]).await,
-        ResponseBody::File(file) => send_stream(wire, framing, *file, scratch).await,
-        ResponseBody::Packed(body) => send_stream(wire, framing, *body, scratch).await,
+        // In boxes: every connection would carry the room for them.
+        ResponseBody::File(file) => Box::pin(send_stream(wire, framing, *file, scratch)).await,
+        ResponseBody::Packed(body) => Box::pin(send_stream(wire, framing, *body, scratch)).await,
         ResponseBody::Tunnel(_) => Err(io::ErrorKind::Unsupported.into()),
         ResponseBody::Full(bytes) => send_full(wire, scratch, &bytes).await,
-        ResponseBody::Stream(stream) => send_stream(wire, framing, stream, scratch).await,
+        ResponseBody::Stream(stream) => Box::pin(send_stream(wire, framing, stream, scratch)).await,
     };
     scratch.clear();
     match sent {

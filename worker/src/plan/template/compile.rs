@@ -1,5 +1,6 @@
 //! A pattern as the file has it, cut into pieces.
 
+use crate::plan::lasting;
 use crate::route::params::{self, Params};
 use crate::route::percent;
 
@@ -56,7 +57,7 @@ fn compile(path: &str, query: Option<&str>, rest: Option<usize>, known: &mut Kno
         return Kind::Pieces { path, encode_path, query };
     }
     let query = pieces.write_query(&Params::none(), &mut target);
-    Kind::Constant { target: target.into(), query }
+    Kind::Constant { target: lasting::bytes(target), query }
 }
 
 /// The pieces of the path, and whether its own text makes Go encode it anew.
