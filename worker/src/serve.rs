@@ -44,7 +44,10 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
     }
     let (endpoint, params) = match plan.router.find(&asked(head)) {
         Ok(found) => match plan.endpoint(found.value) {
-            Some(endpoint) => (endpoint, found.params),
+            Some(endpoint) => {
+                endpoint.fetch();
+                (endpoint, found.params)
+            },
             None => {
                 let Found { value, params } = found;
                 return Box::pin(answer_own(thread, value, head, &params, body)).await;

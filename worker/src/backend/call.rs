@@ -447,7 +447,7 @@ fn target_of(
         && own.is_empty()
         && let Some(uri) = &backend.fixed
     {
-        return Ok(uri.clone());
+        return Ok(Uri::clone(uri));
     }
     let mut target = base.as_bytes().to_vec();
     let state = write_target(backend, caller, host, &mut target)?;

@@ -1,5 +1,6 @@
 //! One entry of `backend`, compiled.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use baton_shared::config::model::{BackendConfig, EndpointConfig};
@@ -34,7 +35,7 @@ pub struct BackendPlan {
     /// `url_pattern`, compiled.
     pub(crate) url: Template,
     /// The target, where nothing of it depends on the request.
-    pub(crate) fixed: Option<Uri>,
+    pub(crate) fixed: Option<Arc<Uri>>,
     /// The client's parameters that pass.
     pub(crate) query: QueryFilter,
     /// Whom it may be sent to.
@@ -94,6 +95,15 @@ pub(crate) enum OnRedirect {
 }
 
 impl BackendPlan {
+    /// See [`super::Endpoint::fetch`].
+    #[inline]
+    pub(super) fn fetch(&self) {
+        black_box((self.place, self.any_method, self.on_redirect, self.limits.is_some()));
+        black_box((self.fixed.is_some(), self.cache.is_some(), self.files.is_some()));
+        black_box((self.query == QueryFilter::Nothing, self.method == Method::GET));
+        black_box((self.graphql.is_some(), self.on_error == OnError::Fail));
+    }
+
     /// The method that is sent for a client's request: an operation of GraphQL has its own.
     pub(crate) fn method<'a>(&'a self, head: &'a Head) -> &'a Method {
         let is_own = self.graphql.is_some() || !self.any_method;
@@ -179,13 +189,15 @@ fn compile_with(
     let cache = http_cache::compile(compiler, backend);
     let url = Template::compile(&backend.url_pattern, &endpoint.route, answers);
     let graphql = graphql::compile(compiler, endpoint, backend, answers);
+    let constant = url.constant().map(|(target, _)| target.clone());
+    let fixed = constant.and_then(|target| Uri::from_maybe_shared(target).ok());
     compiler.backends += 1;
     BackendPlan {
         place: compiler.backends - 1,
         method: Method::from_bytes(backend.method.to_ascii_uppercase().as_bytes())
             .unwrap_or_default(),
         any_method: endpoint.route == "/*",
-        fixed: url.constant().and_then(|(target, _)| Uri::from_maybe_shared(target.clone()).ok()),
+        fixed: fixed.map(|uri| compiler.shared.targets.share(Arc::new(uri))),
         url,
         query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
         hosts,

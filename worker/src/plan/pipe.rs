@@ -150,6 +150,15 @@ impl Calls {
         }
     }
 
+    /// See [`super::Endpoint::fetch`]; of several calls each is waited for longer than for its plan.
+    #[inline]
+    pub(super) fn fetch(&self) {
+        match self {
+            Self::One(call) => call.backend.fetch(),
+            Self::Parallel(_) | Self::Sequential(_) => {},
+        }
+    }
+
     /// Every backend, in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &CallPlan> {
         let (some, steps): (&[CallPlan], &[StepPlan]) = match self {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use http::Uri;
+
 use super::backend::HostTarget;
 use crate::backend::request::HeaderPlan;
 
@@ -15,6 +17,7 @@ const COMPARED_MAX: usize = 16;
 pub(super) struct SharedParts {
     pub(super) hosts: Recent<[HostTarget]>,
     pub(super) headers: Recent<HeaderPlan>,
+    pub(super) targets: Recent<Uri>,
 }
 
 /// The last parts of a kind.

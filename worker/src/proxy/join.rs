@@ -1,47 +1,39 @@
-//! Several futures of one request, polled by the request's own task.
+//! Several futures of one request, run by the request's own task.
 //!
-//! No task and no wake-up between tasks: whatever wakes the request polls those that still run. They are few.
+//! Each has a waker of its own: an answer that arrives polls the call that waits for it and none of the others.
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use smallvec::SmallVec;
+use futures_util::stream::{FuturesUnordered, Stream as _};
 
 /// Futures that run at once.
 #[derive(Debug)]
 pub(super) struct Join<F> {
-    running: SmallVec<[Pin<Box<F>>; 4]>,
+    running: FuturesUnordered<F>,
 }
 
 impl<F: Future> FromIterator<F> for Join<F> {
     fn from_iter<T: IntoIterator<Item = F>>(futures: T) -> Self {
-        Self { running: futures.into_iter().map(Box::pin).collect() }
+        Self { running: futures.into_iter().collect() }
     }
 }
 
 impl<F: Future> Join<F> {
-    /// Polls those that run, each once. Gives what is ready to `take`, in turn, until that breaks; ready when
-    /// nothing runs any more or `take` broke.
+    /// Polls those that were woken. Gives what is ready to `take`, in turn, until that breaks; ready when nothing
+    /// runs any more or `take` broke.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
         mut take: impl FnMut(F::Output) -> ControlFlow<()>,
     ) -> Poll<()> {
-        let mut flow = ControlFlow::Continue(());
-        self.running.retain(|future| {
-            if flow.is_break() {
-                return true;
+        while let Some(output) = ready!(Pin::new(&mut self.running).poll_next(context)) {
+            if take(output).is_break() {
+                break;
             }
-            match future.as_mut().poll(context) {
-                Poll::Ready(output) => {
-                    flow = take(output);
-                    false
-                },
-                Poll::Pending => true,
-            }
-        });
-        if flow.is_break() || self.running.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        }
+        Poll::Ready(())
     }
 }
 

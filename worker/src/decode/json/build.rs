@@ -11,7 +11,7 @@ use super::unescape::unescape;
 use crate::decode::data::{Entry, Key, Span, Value, sort_object};
 
 /// What grows while a body is read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Builder {
     pub(super) made_keys: Vec<u8>,
     /// Finished families.
@@ -55,6 +55,24 @@ enum Step {
     Begin(Slot, usize),
     /// A value ended here.
     Ended(Value, usize),
+}
+
+/// Bytes of a body that make one entry, about: what grows from nothing is copied again and again.
+const BYTES_PER_ENTRY: usize = 24;
+/// No more is reserved than this, however long the body.
+const RESERVED_ENTRIES_MAX: usize = 4096;
+
+impl Builder {
+    /// With room for what a body of so many bytes usually becomes.
+    pub(super) fn with_room_for(body_bytes: usize) -> Self {
+        let entries = (body_bytes / BYTES_PER_ENTRY).min(RESERVED_ENTRIES_MAX);
+        Self {
+            made_keys: Vec::new(),
+            entries: Vec::with_capacity(entries),
+            pending: Vec::with_capacity(entries.min(64)),
+            open: Vec::with_capacity(16),
+        }
+    }
 }
 
 // What runs for every value is inlined into one loop: handing slots and values over in memory took

@@ -36,7 +36,8 @@ fn read(root: Root, shape: &Shape, body: Bytes) -> Read<Data> {
     if start >= body.len() {
         return Err(Box::new(DecodeError::Empty));
     }
-    let mut reader = Reader { source, builder: Builder::default(), skipped: skip::Open::new() };
+    let builder = Builder::with_room_for(body.len());
+    let mut reader = Reader { source, builder, skipped: skip::Open::new() };
     let found = match (root, source.at(start)) {
         (Root::Object | Root::Any, b'{') => reader.object(shape, start)?,
         (Root::Object, b'n') => reader.null(shape, start)?,
