@@ -315,7 +315,7 @@ impl<'a> Sender<'a> {
         let is_followed =
             redirect::is_followed(answer.status) && answer.headers.contains_key(LOCATION);
         let fails =
-            self.caller.decoding == Decoding::Gunzip && self.backend.on_error == OnError::Fail;
+            self.caller.decoding == Decoding::Gunzip && *self.backend.on_error == OnError::Fail;
         fails && !is_good && !is_followed
     }
 }

@@ -33,7 +33,7 @@ pub struct BackendPlan {
     /// unless it is the client's (`/__catchall`).
     pub(crate) any_method: bool,
     /// `url_pattern`, compiled.
-    pub(crate) url: Template,
+    pub(crate) url: Box<Template>,
     /// The target, where nothing of it depends on the request.
     pub(crate) fixed: Option<Arc<Uri>>,
     /// The client's parameters that pass.
@@ -47,7 +47,7 @@ pub struct BackendPlan {
     /// `backend/static-filesystem`: nobody is called, the answer is a file.
     pub(crate) files: Option<Folder>,
     /// What becomes of an answer that is neither 200 nor 201.
-    pub(crate) on_error: OnError,
+    pub(crate) on_error: Box<OnError>,
     /// What becomes of a request's body when its answer is a 307 or 308.
     pub(crate) on_redirect: OnRedirect,
     /// `qos/http-cache`.
@@ -101,7 +101,7 @@ impl BackendPlan {
         black_box((self.place, self.any_method, self.on_redirect, self.limits.is_some()));
         black_box((self.fixed.is_some(), self.cache.is_some(), self.files.is_some()));
         black_box((self.query == QueryFilter::Nothing, self.method == Method::GET));
-        black_box((self.graphql.is_some(), self.on_error == OnError::Fail));
+        black_box(self.graphql.is_some());
     }
 
     /// The method that is sent for a client's request: an operation of GraphQL has its own.
@@ -187,7 +187,7 @@ fn compile_with(
         },
     };
     let cache = http_cache::compile(compiler, backend);
-    let url = Template::compile(&backend.url_pattern, &endpoint.route, answers);
+    let url = Box::new(Template::compile(&backend.url_pattern, &endpoint.route, answers));
     let graphql = graphql::compile(compiler, endpoint, backend, answers);
     let constant = url.constant().map(|(target, _)| target.clone());
     let fixed = constant.and_then(|target| Uri::from_maybe_shared(target).ok());
@@ -204,7 +204,7 @@ fn compile_with(
         headers: compiler.shared.headers.share(Arc::new(headers)),
         limits: limits::compile(&mut compiler.soft, endpoint, backend),
         files: files::folder(compiler, &backend.extra_config),
-        on_error: on_error(backend),
+        on_error: Box::new(on_error(backend)),
         on_redirect: on_redirect(compiler, backend),
         cache,
         graphql: graphql.map(Box::new),

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use baton_shared::config::model::{EndpointConfig, Wait};
 use baton_shared::words::JsonPointer;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::compile::Compiler;
@@ -19,8 +18,9 @@ use crate::guards::rate_limit::RateLimit;
 use crate::payload::Payload;
 use crate::respond::lines::{Completed, LinesId};
 
-/// A public route and what answers it.
+/// A public route and what answers it. Whole cache lines: of thousands of endpoints each is fetched anew.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Endpoint {
     /// Its place among all.
     pub(crate) place: usize,
@@ -41,7 +41,7 @@ pub struct Endpoint {
     /// What answers.
     pub(crate) pipe: Pipe,
     /// Lines of answers with data, by their `Content-Type`.
-    pub(crate) lines: SmallVec<[DataLines; 1]>,
+    pub(crate) lines: Box<[DataLines]>,
 }
 
 /// The lines of an answer with data.
@@ -158,7 +158,7 @@ fn data_lines(
     compiler: &mut Compiler<'_>,
     config: &EndpointConfig,
     output: OutputEncoding,
-) -> SmallVec<[DataLines; 1]> {
+) -> Box<[DataLines]> {
     let content_types = output.content_types().iter();
     let lines = content_types.map(|content_type| {
         let lines = &mut compiler.lines;

@@ -83,7 +83,7 @@ async fn failed(
     answer: Answer,
 ) -> Result<Part, Failure> {
     let Answer { status, mut headers, mut body, called } = answer;
-    match &backend.on_error {
+    match &*backend.on_error {
         OnError::Fail => {
             // What is here of the body is read, so that its connection can be used again.
             body.take_if_here();
