@@ -166,7 +166,6 @@ impl Thread {
             let ends = (transport, Transport::adopt(backend)?);
             let settings = self.state.plan.tunnel(tunnel.endpoint);
             let tunnel = Tunnel::adopt(ends, unread, *tunnel, settings, stays);
-            // Counted at once, not when its task first runs: a worker that drains ends when it has none.
             self.census.enter();
             let ticket = self.gate.enter();
             drop(tokio::task::spawn_local(Rc::clone(self).run_tunnel(facts, tunnel, ticket)));
@@ -179,14 +178,16 @@ impl Thread {
     fn spawn(self: &Rc<Self>, transport: Transport, facts: Facts, unread: BytesMut) {
         let wire = Wire::new(transport, Rc::clone(&self.limits), Rc::clone(&self.spare), unread);
         let connection = Connection::new(Rc::new(wire), facts);
-        let thread = Rc::clone(self);
-        drop(tokio::task::spawn_local(thread.run(connection)));
+        // Counted at once, not when its task first runs: a worker that drains ends when it has none, and an
+        // older one may still send it some.
+        self.census.enter();
+        let ticket = self.gate.enter();
+        drop(tokio::task::spawn_local(Rc::clone(self).run(connection, ticket)));
     }
 
-    async fn run(self: Rc<Self>, mut connection: Connection) {
-        self.census.enter();
+    async fn run(self: Rc<Self>, mut connection: Connection, ticket: Ticket) {
         let (gate, census) = (&self.gate, &*self.census);
-        let guest = Guest { gate, census, ticket: gate.enter() };
+        let guest = Guest { gate, census, ticket };
         let leave = connection.live(&self, &guest.ticket).await;
         connection.release(&self);
         match leave {
