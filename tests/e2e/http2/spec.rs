@@ -1,7 +1,7 @@
 //! The protocol's own cases: none of h2spec's fails.
 //!
 //! `go install github.com/summerwind/h2spec/cmd/h2spec@latest`; looked for in `H2SPEC`, in the path and
-//! where Go puts it. Where it is not installed there is nothing to run, and `.ci/run` installs it.
+//! where Go puts it; `.ci/run` installs it.
 
 use std::path::PathBuf;
 use std::process::Command;
