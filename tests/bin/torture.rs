@@ -21,11 +21,13 @@ use clap::{Parser, ValueEnum};
 ///   baton-torture --reloads 1000 --delay-ms 5
 ///   baton-torture --reloads 1000 --combine
 ///   baton-torture --reloads 1000 --h2
+///   baton-torture --reloads 1000 --tls --every-ms 100
 ///   baton-torture --reloads 100 --endpoints 1000 --idle 1000 --uploads 0 --pipelined 0 --every-ms 1000
 /// The table of peers (Debian packages nginx-light and haproxy):
 ///   baton-torture --gateway baton,nginx,haproxy,haproxy-idle-close --reloads 20 --every-ms 320
 #[derive(Debug, Parser)]
 #[command(name = "baton-torture", verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Options {
     /// Which gateways, one after the other.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "baton")]
@@ -72,6 +74,10 @@ struct Options {
     /// All clients speak HTTP/2, four streams each; without pipelines, half heads and idle ones.
     #[arg(long)]
     h2: bool,
+    /// Clients speak TLS to Baton; connections are then ended politely after a reload, which is not
+    /// counted against it.
+    #[arg(long)]
+    tls: bool,
     /// Same seed, same clients.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -117,6 +123,9 @@ fn measure(gateway: Gateway, options: &Options) -> Report {
     let peer = |kind| -> Box<dyn System> { Box::new(Peer::start(kind, upstream.address())) };
     let shape = if options.combine { Shape::Combine } else { Shape::Stream(options.endpoints) };
     let mut system: Box<dyn System> = match gateway {
+        Gateway::Baton if options.tls => {
+            Box::new(BatonSystem::start_tls(upstream.address(), shape))
+        },
         Gateway::Baton => Box::new(BatonSystem::start(upstream.address(), shape)),
         Gateway::Nginx => peer(PeerKind::Nginx),
         Gateway::Haproxy => peer(PeerKind::Haproxy),
@@ -133,7 +142,8 @@ fn main() -> ExitCode {
     for gateway in &options.gateway {
         let report = measure(*gateway, &options);
         println!("{report}");
-        kept &= *gateway != Gateway::Baton || report.is_clean();
+        let is_clean = if options.tls { report.is_clean_over_tls() } else { report.is_clean() };
+        kept &= *gateway != Gateway::Baton || is_clean;
         reports.push(report);
     }
     if reports.len() > 1 {

@@ -6,6 +6,7 @@ pub mod life;
 pub mod plan;
 pub mod accept;
 pub mod connection;
+mod tls;
 pub mod handover;
 pub mod message;
 mod payload;

@@ -6,8 +6,10 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use baton_shared::control::relay::TlsFacts;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -30,6 +32,8 @@ pub struct Request {
     pub body: RequestBody,
     /// Who asks.
     pub peer: Peer,
+    /// What the handshake gave; none: it came in clear text.
+    pub tls: Option<Rc<TlsFacts>>,
     /// The client's address for the access log, when `serve` had to find it anyway.
     pub client: Cell<Option<IpAddr>>,
     /// Whether the access log leaves it out.
@@ -40,7 +44,7 @@ impl Request {
     /// As it came.
     pub(crate) const fn new(head: Head, body: RequestBody, peer: Peer) -> Self {
         let (client, unlogged) = (Cell::new(None), Cell::new(false));
-        Self { head, body, peer, client, unlogged }
+        Self { head, body, peer, tls: None, client, unlogged }
     }
 }
 

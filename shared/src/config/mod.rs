@@ -26,6 +26,7 @@ pub mod nearest;
 mod load;
 pub mod dump;
 
+pub use decode::client_tls;
 pub use environment::{Environment, Flexible};
 pub use finding::{Finding, Problem};
 pub use load::{Loaded, Refusal, Sources, Text, load, open, text};

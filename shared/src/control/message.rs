@@ -1,7 +1,7 @@
 //! The two vocabularies between the supervisor and a worker.
 //!
 //! A worker's life: `Hello` → (`Start`) → `Need`… → (`Rendered`) → (`NeedSoft`) → `Plan` or `Invalid` → (`Listen`) → `Warming`… →
-//! `Ready` → (`Probe`) `Probed` → (`Accept`) `Accepting` → (`StopAccept`) `Stopped` →
+//! (`NeedTickets`) → `Ready` → (`Probe`) `Probed` → (`Accept`) `Accepting` → (`StopAccept`) `Stopped` →
 //! (`HandOverTo`) `HandedOver` → (`Drain`) `Drained` → gone.
 
 use std::net::SocketAddr;
@@ -41,6 +41,8 @@ pub enum ToWorker {
         /// Why there is no memory.
         failure: Option<String>,
     },
+    /// Keys of session tickets, in place of those before. Descriptor: [`super::tickets`], sealed.
+    Tickets,
     /// Listening sockets, in the order of `sockets`; more follow unless `last`.
     Listen {
         /// One entry per descriptor.
@@ -153,6 +155,8 @@ pub enum FromWorker {
     },
     /// I need memory for limits and breakers that outlives me: of this size at least.
     NeedSoft(Sizes),
+    /// I speak TLS: I need keys of session tickets, now and whenever they change.
+    NeedTickets,
     /// The configuration was rendered, and `FC_OUT` wants to have the text. Descriptor: the text,
     /// sealed. Nothing is written before the commit.
     Rendered,
@@ -285,6 +289,7 @@ impl Message for ToWorker {
             Self::Start(_)
             | Self::File { found: Found::File { .. }, .. }
             | Self::Soft { failure: None, .. }
+            | Self::Tickets
             | Self::HandOverTo
             | Self::HandOverFrom => 1,
             Self::Listen { sockets, .. } => sockets.len(),
@@ -310,6 +315,7 @@ impl Message for FromWorker {
             Self::Hello { .. }
             | Self::Need { .. }
             | Self::NeedSoft(_)
+            | Self::NeedTickets
             | Self::Plan(_)
             | Self::Invalid(_)
             | Self::Warming { .. }

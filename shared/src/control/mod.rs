@@ -8,6 +8,7 @@ pub mod frame;
 pub mod message;
 pub mod record;
 pub mod relay;
+pub mod tickets;
 pub mod tunnel;
 pub mod reserve;
 

@@ -51,6 +51,8 @@ pub struct Worker {
     pub(crate) health: Health,
     /// Files that are being read for it.
     pub(crate) reads: usize,
+    /// It gets keys of session tickets.
+    pub(crate) wants_tickets: bool,
     /// Its configuration as rendered, for `FC_OUT`.
     pub(crate) rendered: Option<OwnedFd>,
     orders: mpsc::Sender<Order>,
@@ -81,8 +83,18 @@ impl Worker {
         let waiter = tokio::spawn(wait(id, child, Arc::clone(&kill), end, heard.clone()));
         let tasks = [writer.abort_handle(), reader.abort_handle(), waiter.abort_handle()];
         let (hash, health) = (String::new(), Health::default());
-        let rendered = None;
-        Ok(Self { generation, pid, hash, health, reads: 0, rendered, orders, kill, tasks })
+        Ok(Self {
+            generation,
+            pid,
+            hash,
+            health,
+            reads: 0,
+            wants_tickets: false,
+            rendered: None,
+            orders,
+            kill,
+            tasks,
+        })
     }
 
     /// Queues an order. A worker that does not read its orders is killed: it could not even be

@@ -19,6 +19,7 @@ use super::keeper::Keeper;
 use super::notice::Notice;
 use super::soft::SoftState;
 use super::state::Reload;
+use super::tickets::TicketKeys;
 use crate::generation::worker::{Order, Worker};
 use crate::listener::bind::Shards;
 use crate::listener::keep::Listeners;
@@ -69,6 +70,7 @@ pub(crate) struct Drive<T> {
     pub(crate) callers: Callers,
     pub(super) keeper: Keeper,
     pub(super) soft: SoftState,
+    pub(super) tickets: TicketKeys,
     pub(super) started: Monotonic,
 }
 
@@ -80,6 +82,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             folder: std::env::current_dir().unwrap_or_default(),
             keeper: Keeper::new(settings.history.as_ref()),
             soft: SoftState::default(),
+            tickets: TicketKeys::default(),
             settings,
             tell,
             heard,
@@ -198,6 +201,10 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.need_soft(worker, sizes);
                 return None;
             },
+            FromWorker::NeedTickets => {
+                self.need_tickets(worker);
+                return None;
+            },
             FromWorker::Rendered => return None, // came with its descriptor: `Heard::Rendered`
             FromWorker::Plan(plan) => {
                 let hash = self.close_set(worker);
@@ -213,6 +220,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             FromWorker::HandedOver { moved, left } => Said::HandedOver { moved, left },
             FromWorker::Pong { health, .. } => {
                 let cannot_accept = Duration::from_millis(health.cannot_accept_ms);
+                self.renew_tickets();
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.health = health;
                 }

@@ -138,6 +138,7 @@ impl Fake {
             ToWorker::Start(_)
             | ToWorker::File { .. }
             | ToWorker::Soft { .. }
+            | ToWorker::Tickets
             | ToWorker::HandOverFrom => {},
         }
         true

@@ -11,6 +11,7 @@ pub mod drive;
 mod sources;
 mod sockets;
 mod soft;
+mod tickets;
 mod keeper;
 mod status;
 mod callers;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::http2;
 use super::load::{Load, Protocol};
@@ -16,7 +17,12 @@ use super::upstream;
 use super::wire::{Answer, Missing, Wire};
 
 /// Runs every client of `load` until the tally says stop.
-pub(super) async fn all(address: SocketAddr, load: Load, tally: Arc<Tally>) {
+pub(super) async fn all(
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    load: Load,
+    tally: Arc<Tally>,
+) {
     if load.protocol == Protocol::Http2 {
         http2::start(address, &load, &tally);
         return std::future::pending().await;
@@ -25,7 +31,8 @@ pub(super) async fn all(address: SocketAddr, load: Load, tally: Arc<Tally>) {
     let mut client = |kind| {
         stream += 1;
         let random = Random::new(load.seed, stream);
-        Client { address, tally: Arc::clone(&tally), random, wire: None, kind, think: load.think }
+        let (tls, tally) = (tls.clone(), Arc::clone(&tally));
+        Client { address, tls, tally, random, wire: None, kind, think: load.think }
     };
     let kinds = [
         (Kind::KeepAlive, load.keep_alive),
@@ -55,6 +62,7 @@ enum Kind {
 
 struct Client {
     address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
     tally: Arc<Tally>,
     random: Random,
     wire: Option<Wire>,
@@ -77,7 +85,7 @@ impl Client {
         if self.kind == Kind::Idle {
             self.turn().await;
         }
-        if self.wire.as_ref().is_some_and(Wire::is_closed) {
+        if self.wire.as_mut().is_some_and(Wire::is_closed) {
             self.tally.fault(Fault::Closed, "found at the end");
         }
         self.tally.client_ended();
@@ -104,13 +112,13 @@ impl Client {
     }
 
     async fn connection(&mut self) -> Option<Wire> {
-        if let Some(wire) = self.wire.take() {
+        if let Some(mut wire) = self.wire.take() {
             if !wire.is_closed() {
                 return Some(wire);
             }
             self.tally.fault(Fault::Closed, "found before its next request");
         }
-        match Wire::connect(self.address).await {
+        match Wire::connect(self.address, self.tls.as_ref()).await {
             Ok(wire) => {
                 self.tally.connected();
                 Some(wire)

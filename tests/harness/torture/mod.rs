@@ -23,6 +23,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_rustls::rustls::ClientConfig;
+
 use crate::net::{Background, DelayProxy};
 use crate::pause;
 
@@ -58,7 +60,7 @@ pub fn run(system: &mut dyn System, upstream: &Upstream, plan: &Plan) -> Report 
     let proxy = (!plan.delay.is_zero()).then(|| DelayProxy::start(system.address(), plan.delay));
     let address = proxy.as_ref().map_or_else(|| system.address(), DelayProxy::address);
     let tally = Arc::new(Tally::new());
-    let clients = start_clients(address, &plan.load, &tally);
+    let clients = start_clients(address, system.tls(), &plan.load, &tally);
     warm_up(&tally, &plan.load);
     let before = report::Footprint::of(system);
     tally.forget_latencies();
@@ -153,9 +155,14 @@ impl Clients {
     }
 }
 
-fn start_clients(address: SocketAddr, load: &Load, tally: &Arc<Tally>) -> Clients {
+fn start_clients(
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    load: &Load,
+    tally: &Arc<Tally>,
+) -> Clients {
     tally.expect_clients(load.all());
     let (load, shared) = (load.clone(), Arc::clone(tally));
-    let running = Background::run(move || clients::all(address, load, shared));
+    let running = Background::run(move || clients::all(address, tls, load, shared));
     Clients { tally: Arc::clone(tally), _running: running }
 }

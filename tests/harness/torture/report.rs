@@ -36,6 +36,12 @@ impl Report {
         self.counts.faults.is_empty()
     }
 
+    /// The same where connections cannot be moved: they are ended politely.
+    pub fn is_clean_over_tls(&self) -> bool {
+        let is_polite = |fault: &Fault| matches!(fault, Fault::Closed | Fault::Unanswered);
+        self.counts.faults.keys().all(is_polite)
+    }
+
     /// The reload time that `percent` of all reloads stay under.
     pub fn reload_time(&self, percent: usize) -> Duration {
         let mut times = self.reload_times.clone();

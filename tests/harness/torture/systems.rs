@@ -5,13 +5,16 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::baton::Baton;
 use crate::folder::Folder;
+use crate::tls::{Authority, Pair};
 use crate::{port, process, until};
 
 /// A gateway under torture. Generation 1 serves once it is made.
@@ -29,6 +32,10 @@ pub trait System {
     fn reload(&mut self, generation: u64) -> Result<(), String>;
     /// The process that stays over reloads.
     fn main_pid(&self) -> u32;
+    /// How clients speak TLS; none: they speak in clear text.
+    fn tls(&self) -> Option<Arc<ClientConfig>> {
+        None
+    }
 }
 
 /// Baton, with this many endpoints besides the three that are used.
@@ -37,6 +44,7 @@ pub struct BatonSystem {
     baton: Baton,
     upstream: SocketAddr,
     shape: Shape,
+    tls: Option<(Authority, Pair)>,
 }
 
 /// What Baton's endpoints are made of.
@@ -53,13 +61,28 @@ impl BatonSystem {
     /// Starts it.
     pub fn start(upstream: SocketAddr, shape: Shape) -> Self {
         let baton = Baton::start(&baton_config(upstream, shape, 1));
-        Self { baton, upstream, shape }
+        Self { baton, upstream, shape, tls: None }
+    }
+
+    /// Starts it with a certificate.
+    pub fn start_tls(upstream: SocketAddr, shape: Shape) -> Self {
+        let authority = Authority::new();
+        let pair = authority.issue("gw");
+        let baton = Baton::start(&with_tls(baton_config(upstream, shape, 1), Some(&pair)));
+        Self { baton, upstream, shape, tls: Some((authority, pair)) }
     }
 
     /// The gateway, to look at it afterwards.
     pub fn baton(&self) -> &Baton {
         &self.baton
     }
+}
+
+fn with_tls(mut config: Value, pair: Option<&Pair>) -> Value {
+    if let Some(pair) = pair {
+        config["tls"] = json!({ "keys": [pair.json()] });
+    }
+    config
 }
 
 /// The `krakend.json` of one generation.
@@ -135,7 +158,9 @@ impl System for BatonSystem {
     }
 
     fn prepare(&mut self, generation: u64) {
-        self.baton.write_config(&baton_config(self.upstream, self.shape, generation));
+        let config = baton_config(self.upstream, self.shape, generation);
+        let pair = self.tls.as_ref().map(|(_, pair)| pair);
+        self.baton.write_config(&with_tls(config, pair));
     }
 
     fn reload(&mut self, _generation: u64) -> Result<(), String> {
@@ -144,6 +169,11 @@ impl System for BatonSystem {
 
     fn main_pid(&self) -> u32 {
         self.baton.pid()
+    }
+
+    fn tls(&self) -> Option<Arc<ClientConfig>> {
+        let (authority, _) = self.tls.as_ref()?;
+        Some(authority.client(None, &["http/1.1"]))
     }
 }
 

@@ -21,7 +21,6 @@ use tokio::time::{Instant, sleep};
 
 use self::want::Want;
 use crate::connection::thread::Thread;
-use crate::connection::transport::Transport;
 use crate::message::Peer;
 
 /// How long accepting rests when the process or the system is out of descriptors or memory.
@@ -101,12 +100,14 @@ fn welcome(
     id: ListenerId,
     address: SocketAddr,
 ) {
-    let transport = Transport::plain(stream);
-    let local =
-        if address.ip().is_unspecified() { transport.local().unwrap_or(address) } else { address };
+    let local = if address.ip().is_unspecified() {
+        stream.local_addr().unwrap_or(address)
+    } else {
+        address
+    };
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let peer = Peer { socket: peer, asserted: peer.ip(), local };
-    thread.welcome(transport, peer, id);
+    thread.welcome(stream, peer, id);
 }
 
 /// What the process or the machine has run out of.

@@ -383,6 +383,8 @@ async fn follow(
             return Err(failed(backend, location, CallError::Redirects));
         }
         let first: &Host = first.get_or_insert_with(|| here.clone());
+        // Whoever a backend names is judged as it is.
+        host.tls = here.tls;
         host.id = plan.find_host(&host);
         drop_secrets |= !redirect::trusts(first, &host);
         drop_body |= next.body == NextBody::Dropped;

@@ -4,11 +4,16 @@
 //! `dialer_timeout` bounds all of it. Where a name has addresses of both families, those of the first one's family go first,
 //! and the others beside them after `dialer_fallback_delay` (Happy Eyeballs, RFC 8305); the first connection wins.
 
+use std::cell::OnceCell;
+use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -16,9 +21,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::failure::{CallError, DialError};
 use super::link::Link;
 use super::resolve::Resolver;
+use super::stream::Stream;
 use super::via::Proxy;
-use crate::plan::{DialPlan, Host, Scheme};
+use crate::plan::{ClientTlsPlan, DialPlan, Host, Scheme, TlsId};
+use crate::tls::client;
+use crate::tls::session::{End, Session};
 
+/// As Go's transport: a handshake may take no longer.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// One address gets at least so much of the time that is left, others behind it or not.
 const ADDRESS_TIME_MIN: Duration = Duration::from_secs(2);
 
@@ -27,13 +37,22 @@ const ADDRESS_TIME_MIN: Duration = Duration::from_secs(2);
 pub(crate) struct Dialer {
     plan: DialPlan,
     resolver: Arc<Resolver>,
+    /// How hosts are met by TLS, by [`TlsId`].
+    plans: Box<[ClientTlsPlan]>,
+    /// The same with this thread's sessions.
+    tls: Box<[OnceCell<Arc<ClientConfig>>]>,
 }
 
 type Family = SmallVec<[SocketAddr; 4]>;
 
 impl Dialer {
-    pub(crate) const fn new(plan: DialPlan, resolver: Arc<Resolver>) -> Self {
-        Self { plan, resolver }
+    pub(crate) fn new(
+        plan: DialPlan,
+        resolver: Arc<Resolver>,
+        plans: Box<[ClientTlsPlan]>,
+    ) -> Self {
+        let tls = plans.iter().map(|_| OnceCell::new()).collect();
+        Self { plan, resolver, plans, tls }
     }
 
     /// A new connection to `host`, or to whom it is called through, that speaks HTTP/1.1, at most until `deadline`.
@@ -53,10 +72,66 @@ impl Dialer {
         host: &Host,
         via: Option<&Proxy>,
         deadline: Instant,
-    ) -> Result<TcpStream, CallError> {
-        if host.scheme == Scheme::Https {
-            return Err(CallError::TlsNotBuilt);
+    ) -> Result<Stream, CallError> {
+        let stream = self.connect_to(host, via, deadline).await?;
+        match host.scheme {
+            Scheme::Http => Ok(Stream::Plain(stream)),
+            // In a box: few calls need it, and all would carry the room for it.
+            Scheme::Https => Box::pin(self.secure(host, via, stream, deadline)).await,
         }
+    }
+
+    /// Speaks TLS from now on.
+    async fn secure(
+        &self,
+        host: &Host,
+        via: Option<&Proxy>,
+        stream: TcpStream,
+        deadline: Instant,
+    ) -> Result<Stream, CallError> {
+        if via.is_some() {
+            return Err(CallError::ProxyNotBuilt("https".into()));
+        }
+        let config = self.tls(host.tls).ok_or(CallError::TlsUnusable)?;
+        let name = ServerName::try_from(&*host.name).map_err(|_invalid| CallError::TlsUnusable)?;
+        let connection = ClientConnection::new(config, name.to_owned())
+            .map_err(|error| CallError::Tls(io::Error::other(error).into()))?;
+        let mut session = Session::new(stream, connection, End::Cut);
+        let bound = Instant::now().checked_add(HANDSHAKE_TIME_MAX);
+        let stop = bound.map_or(deadline, |bound| bound.min(deadline));
+        let handshake = poll_fn(|context| session.poll_handshake(context));
+        match timeout_at(stop, handshake).await {
+            Ok(Ok(())) => Ok(Stream::Tls(Box::new(session))),
+            Ok(Err(_)) if session.begins_with(*b"HTTP/") => Err(CallError::NoTls),
+            Ok(Err(error)) => {
+                session.say_why();
+                Err(CallError::Tls(error.into()))
+            },
+            Err(_) if stop < deadline => Err(CallError::TlsLate),
+            Err(_) => Err(CallError::Late),
+        }
+    }
+
+    /// How a host is met; made when it is first asked for.
+    fn tls(&self, id: TlsId) -> Option<Arc<ClientConfig>> {
+        let place = self.tls.get(id.index())?;
+        if let Some(made) = place.get() {
+            return Some(Arc::clone(made));
+        }
+        let made = match self.plans.get(id.index())? {
+            Some(config) => client::for_a_thread(config),
+            // Nobody in the file is called so: a backend has redirected there.
+            None => Arc::new(client::usual_here().ok()?),
+        };
+        Some(Arc::clone(place.get_or_init(|| made)))
+    }
+
+    async fn connect_to(
+        &self,
+        host: &Host,
+        via: Option<&Proxy>,
+        deadline: Instant,
+    ) -> Result<TcpStream, CallError> {
         let host = match via {
             None => host,
             Some(Proxy { unusable: Some(scheme), .. }) => {
@@ -84,7 +159,7 @@ impl Dialer {
         }
     }
 
-    fn prepare(&self, stream: &TcpStream) -> std::io::Result<()> {
+    fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
         // Without it small writes wait for the other side's acknowledgement: 40 ms.
         stream.set_nodelay(true)?;
         let Some(every) = self.plan.probe_every else { return Ok(()) };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::pool::Pool;
 use super::resolve::watch::Service;
-use crate::plan::{Host, HostId, Scheme};
+use crate::plan::{Host, HostId};
 
 /// The hosts of every service of the plan.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Discovered {
             if let Some(same) = new.iter().find(is_it).or_else(|| old.iter().find(is_it)) {
                 let same = Rc::clone(same);
                 new.push(same);
-            } else if let Some(host) = self.found(service.scheme, authority, pool) {
+            } else if let Some(host) = self.found(service, authority, pool) {
                 new.push(Rc::new(host));
             }
         }
@@ -61,8 +61,9 @@ impl Discovered {
         new.into()
     }
 
-    fn found(&self, scheme: Scheme, authority: &str, pool: &Pool) -> Option<Host> {
-        let mut host = Host::of(scheme, authority).ok()?;
+    fn found(&self, service: &Service, authority: &str, pool: &Pool) -> Option<Host> {
+        let mut host = Host::of(service.scheme, authority).ok()?;
+        host.tls = service.tls;
         self.last.set(self.last.get() + 1);
         let id = HostId::found(self.last.get());
         pool.admit(id);
@@ -77,6 +78,7 @@ mod tests {
 
     use super::*;
     use crate::backend::pool::PoolLimits;
+    use crate::plan::Scheme;
 
     #[test]
     fn hosts_that_stay_are_the_same_when_a_list_changes() {

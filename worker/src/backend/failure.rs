@@ -16,6 +16,7 @@ use super::answer::AnswerError;
 use crate::decode::DecodeError;
 use crate::message::UploadError;
 use crate::plan::Host;
+use crate::tls::alert::TlsError;
 
 /// Why an endpoint has no data to give. All are 500 but those that say otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -164,9 +165,18 @@ pub enum CallError {
     /// A redirect to something that cannot be called.
     #[error("{0}")]
     Location(String),
-    /// `https` hosts are for a later version.
-    #[error("calls over TLS are not built yet")]
-    TlsNotBuilt,
+    /// No TLS with the backend.
+    #[error("{0}")]
+    Tls(TlsError),
+    /// It answers in clear text.
+    #[error("http: server gave HTTP response to HTTPS client")]
+    NoTls,
+    /// The handshake took too long.
+    #[error("net/http: TLS handshake timeout")]
+    TlsLate,
+    /// A host whose name no certificate can have.
+    #[error("tls: either ServerName or InsecureSkipVerify must be specified in the tls.Config")]
+    TlsUnusable,
     /// The backend does not open a WebSocket.
     #[error("websocket: bad handshake: {0}")]
     Handshake(super::upgrade::HandshakeError),
@@ -257,6 +267,17 @@ impl CallError {
         matches!(self, Self::Closed | Self::Broken(_))
     }
 
+    /// An error that is not the kernel's: TLS, or the bound of the connection itself.
+    fn of_own(error: &io::Error, answered: bool) -> Self {
+        let of_protocol = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match (of_protocol, error.kind()) {
+            (Some(inner), _) => Self::Tls(io::Error::other(inner.clone()).into()),
+            (None, io::ErrorKind::UnexpectedEof) if answered => Self::Cut,
+            (None, io::ErrorKind::UnexpectedEof) => Self::Closed,
+            (None, _) => Self::HeadTooLarge,
+        }
+    }
+
     /// What hyper's error means; `answered`: some of an answer was read.
     pub(crate) fn of(error: &hyper::Error, answered: bool) -> Self {
         if let Some(upload) = cause::<UploadError>(error) {
@@ -272,8 +293,7 @@ impl CallError {
         match cause::<io::Error>(error) {
             Some(socket) => match socket.raw_os_error() {
                 Some(number) => Self::Broken(io::Error::from_raw_os_error(number).into()),
-                // The only error that is not the kernel's is the bound of the connection itself.
-                None => Self::HeadTooLarge,
+                None => Self::of_own(socket, answered),
             },
             None if answered => Self::Cut,
             None => Self::Closed,

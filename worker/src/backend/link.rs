@@ -22,10 +22,10 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, spawn_local, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::stream::Stream;
 use crate::message::{RequestBody, UploadError};
 
 /// Bytes that a backend may send before the head of its answer is complete: the head itself and any
@@ -58,7 +58,7 @@ pub(crate) struct Outgoing {
 /// The socket, with its bytes counted.
 #[derive(Debug)]
 struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     ledger: Rc<Ledger>,
 }
 
@@ -101,7 +101,7 @@ pub(crate) enum Lost {
 
 impl Link {
     /// Speaks HTTP/1.1 on `stream`. Does not wait: HTTP/1.1 has no handshake.
-    pub(crate) async fn new(stream: TcpStream) -> hyper::Result<Self> {
+    pub(crate) async fn new(stream: Stream) -> hyper::Result<Self> {
         let ledger = Rc::new(Ledger {
             read_bytes: Cell::new(0),
             head_bytes_left: Cell::new(ANSWER_HEAD_BYTES_MAX),

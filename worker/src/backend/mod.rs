@@ -16,6 +16,7 @@ mod gunzip;
 pub(crate) mod limits;
 mod link;
 mod redirect;
+mod stream;
 pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod upgrade;

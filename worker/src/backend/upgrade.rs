@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 
 use bytes::{Buf as _, BytesMut};
 use http::header::{
@@ -15,12 +16,12 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use sha1::{Digest as _, Sha1};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::call::{Caller, choose, failed};
 use super::failure::{CallError, Failure};
 use super::request::{Line, Own};
+use super::stream::Stream;
 use crate::connection::http1::response::put_field;
 use crate::message::RequestBody;
 use crate::plan::{BackendPlan, ThreadState};
@@ -35,7 +36,7 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// A backend that speaks WebSocket now.
 #[derive(Debug)]
 pub(crate) struct Upgraded {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// What it said behind its 101.
     pub(crate) said: BytesMut,
     /// The subprotocol that it chose, one of those that were offered.
@@ -89,7 +90,9 @@ pub(crate) async fn upgrade(
     let key = key();
     let asking = request_bytes(&uri, request.headers(), &key, protocols);
     let exchange = async {
-        stream.write_all(&asking).await.map_err(|error| CallError::Broken(error.into()))?;
+        let broken = |error: io::Error| CallError::Broken(error.into());
+        stream.write_all(&asking).await.map_err(broken)?;
+        stream.flush().await.map_err(broken)?;
         read_head(&mut stream).await
     };
     let (status, headers, said) =
@@ -162,7 +165,7 @@ fn passes(name: &HeaderName) -> bool {
 }
 
 /// The first head that is not interim, and what came behind it.
-async fn read_head(stream: &mut TcpStream) -> Result<(StatusCode, HeaderMap, BytesMut), CallError> {
+async fn read_head(stream: &mut Stream) -> Result<(StatusCode, HeaderMap, BytesMut), CallError> {
     let mut buffer = BytesMut::with_capacity(4096);
     let mut interim = 0;
     loop {

@@ -5,6 +5,7 @@ pub(crate) mod gate;
 pub mod http1;
 pub mod http2;
 mod limits;
+mod tls;
 pub(crate) mod thread;
 pub(crate) mod transport;
 pub(crate) mod tunnel;

@@ -11,7 +11,7 @@ use baton_shared::control::relay::{Protocol, RelayRecord, TlsFacts};
 use baton_shared::os::scm;
 use baton_shared::words::{ListenerId, Monotonic};
 use bytes::BytesMut;
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -22,8 +22,9 @@ use super::http1::wire::{Spare, Wire};
 use super::http1::{Connection, Facts, Leave};
 use super::http2;
 use super::limits::EdgeLimits;
+use super::tls;
 use super::transport::Transport;
-use super::tunnel::{self, Tunnel};
+use super::tunnel::{self, Shim, Tunnel};
 use crate::handover::give::Progress;
 use crate::message::Peer;
 use crate::observe::access_log::AccessLog;
@@ -53,6 +54,8 @@ impl Moving {
 /// How long a link of an HTTP/2 client may rest here: its other end, a process of ours, closes it
 /// much earlier.
 pub(crate) const LINK_IDLE: Duration = Duration::from_secs(3600);
+/// As clients and the gateway agree on it in a handshake (RFC 7301).
+const HTTP2: &[u8] = b"h2";
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
 pub(crate) const OWN_PROBE: ListenerId = ListenerId(u32::MAX);
 
@@ -127,7 +130,7 @@ impl Thread {
     }
 
     /// A connection that was just accepted.
-    pub(crate) fn welcome(self: &Rc<Self>, transport: Transport, peer: Peer, listener: ListenerId) {
+    pub(crate) fn welcome(self: &Rc<Self>, stream: TcpStream, peer: Peer, listener: ListenerId) {
         let facts = Facts {
             listener,
             accepted: Monotonic::now(),
@@ -135,8 +138,15 @@ impl Thread {
             requests: 0,
             deadline: Instant::now() + self.limits.head_timeout,
             relay: None,
+            tls: None,
         };
-        self.spawn(transport, facts, BytesMut::new());
+        if self.state.plan.tls.is_some() && listener != OWN_PROBE {
+            self.census.enter();
+            let ticket = self.gate.enter();
+            drop(tokio::task::spawn_local(Rc::clone(self).meet(stream, facts, ticket)));
+        } else {
+            self.spawn(Transport::plain(stream), facts, BytesMut::new());
+        }
     }
 
     /// A connection that comes from an older worker, or back from one that could not take it.
@@ -159,6 +169,7 @@ impl Thread {
             peer,
             requests: record.requests,
             deadline: now + left,
+            tls: record.relay.as_ref().and_then(|relay| relay.tls.clone()).map(Rc::new),
             relay: record.relay.map(|relay| Rc::new(*relay)),
         };
         let unread = inline(record.prefix);
@@ -176,8 +187,7 @@ impl Thread {
     }
 
     fn spawn(self: &Rc<Self>, transport: Transport, facts: Facts, unread: BytesMut) {
-        let wire = Wire::new(transport, Rc::clone(&self.limits), Rc::clone(&self.spare), unread);
-        let connection = Connection::new(Rc::new(wire), facts);
+        let connection = self.connection(transport, facts, unread);
         // Counted at once, not when its task first runs: a worker that drains ends when it has none, and an
         // older one may still send it some.
         self.census.enter();
@@ -185,29 +195,67 @@ impl Thread {
         drop(tokio::task::spawn_local(Rc::clone(self).run(connection, ticket)));
     }
 
-    async fn run(self: Rc<Self>, mut connection: Connection, ticket: Ticket) {
+    fn connection(&self, transport: Transport, facts: Facts, unread: BytesMut) -> Connection {
+        let wire = Wire::new(transport, Rc::clone(&self.limits), Rc::clone(&self.spare), unread);
+        Connection::new(Rc::new(wire), facts)
+    }
+
+    async fn run(self: Rc<Self>, connection: Connection, ticket: Ticket) {
         let (gate, census) = (&self.gate, &*self.census);
         let guest = Guest { gate, census, ticket };
-        let leave = connection.live(&self, &guest.ticket).await;
-        connection.release(&self);
+        self.serve(connection, &guest).await;
+        drop(guest);
+        self.tell_if_empty();
+    }
+
+    /// A client that speaks TLS: what it speaks inside is known after the handshake.
+    async fn meet(self: Rc<Self>, stream: TcpStream, mut facts: Facts, ticket: Ticket) {
+        let (gate, census) = (&self.gate, &*self.census);
+        let guest = Guest { gate, census, ticket };
+        if let Some(tls) = &self.state.plan.tls
+            && let Some(met) = tls::meet(&self, tls, stream, &facts.peer).await
+        {
+            facts.tls = Some(Rc::new(met.facts));
+            facts.deadline = Instant::now() + self.limits.head_timeout;
+            let speaks_http2 = met.session.tls().alpn_protocol() == Some(HTTP2);
+            let transport = Transport::tls(met.session);
+            // In boxes: a handshake needs no room for what follows.
+            if speaks_http2 {
+                let ticket = &guest.ticket;
+                Box::pin(http2::live(&self, ticket, transport, BytesMut::new(), facts)).await;
+            } else {
+                let connection = self.connection(transport, facts, BytesMut::new());
+                Box::pin(self.serve(connection, &guest)).await;
+            }
+        }
+        drop(guest);
+        self.tell_if_empty();
+    }
+
+    async fn serve(self: &Rc<Self>, mut connection: Connection, guest: &Guest<'_>) {
+        let leave = connection.live(self, &guest.ticket).await;
+        connection.release(self);
         match leave {
             Leave::Closed => {},
-            Leave::Given => self.give(connection),
+            Leave::Given => {
+                if let Some(mut shim) = self.give(connection) {
+                    // In a box: connections that move need no room for it.
+                    Box::pin(async move { shim.run(&self.spare).await }).await;
+                }
+            },
             Leave::Http2 => {
                 if let Some((transport, unread, facts)) = connection.into_http2() {
                     let ticket = &guest.ticket;
                     // In a box: it is large, and connections of HTTP/1.1 have no room for it.
-                    Box::pin(http2::live(&self, ticket, transport, unread, facts)).await;
+                    Box::pin(http2::live(self, ticket, transport, unread, facts)).await;
                 }
             },
             Leave::Tunnel => {
                 if let Some((facts, tunnel)) = connection.into_tunnel() {
-                    self.keep_tunnel(&guest, facts, tunnel).await;
+                    self.keep_tunnel(guest, facts, tunnel).await;
                 }
             },
         }
-        drop(guest);
-        self.tell_if_empty();
     }
 
     /// A tunnel that was opened elsewhere.
@@ -242,19 +290,25 @@ impl Thread {
         }
     }
 
-    /// Takes an idle connection apart for its journey.
-    fn give(&self, connection: Connection) {
+    /// Takes an idle connection apart for its journey. What is left of one that cannot move passes bytes.
+    fn give(&self, connection: Connection) -> Option<Shim> {
         let Connection { wire, facts, .. } = connection;
         let Ok(wire) = Rc::try_unwrap(wire) else {
             // An idle connection has no other reader: this would be a broken invariant.
             debug_assert!(false, "an idle connection is still being read");
-            return;
+            return None;
         };
         let (transport, unread) = wire.dismantle();
+        if !transport.moves() {
+            let relay = RelayRecord { protocol: Protocol::Http1, tls: facts.tls_facts().cloned() };
+            let link = self.open_link(&facts, relay, &unread).ok()?;
+            return Some(Shim::new(transport, Transport::link(link)));
+        }
         let hurries = !unread.is_empty() || transport.has_news();
-        let Ok(socket) = transport.release() else { return };
+        let socket = transport.release().ok()?;
         let record = facts.record(&unread);
         self.send_off(Moving { record, socket, backend: None, stays: false, hurries });
+        None
     }
 
     /// Opens a link to the worker that serves now, for a client whose transport stays here: what is
@@ -298,7 +352,7 @@ impl Facts {
 
     /// What the client's handshake gave, wherever it was.
     pub(crate) fn tls_facts(&self) -> Option<&TlsFacts> {
-        self.relay.as_ref()?.tls.as_ref()
+        self.tls.as_deref()
     }
 
     /// What the next owner must know of the connection, `unread` bytes included.

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -15,6 +14,8 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::poll_read_buf;
 
+use crate::tls::session::Session;
+
 /// A client's end.
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -22,12 +23,19 @@ pub(crate) enum Transport {
     Plain(RefCell<TcpStream>),
     /// A link: the client's own transport stays in an older worker.
     Relayed(RefCell<UnixStream>),
+    /// TLS over TCP: what is written may wait here, see [`Transport::poll_flush`].
+    Tls(RefCell<Box<Session>>),
 }
 
 impl Transport {
     /// A stream of this thread's runtime.
     pub(crate) const fn plain(stream: TcpStream) -> Self {
         Self::Plain(RefCell::new(stream))
+    }
+
+    /// After its handshake.
+    pub(crate) const fn tls(session: Box<Session>) -> Self {
+        Self::Tls(RefCell::new(session))
     }
 
     /// Takes a connected, non-blocking socket over.
@@ -38,28 +46,37 @@ impl Transport {
     /// Takes one end of a link over.
     pub(crate) fn adopt_link(socket: OwnedFd) -> io::Result<Self> {
         let stream = UnixStream::from_std(std::os::unix::net::UnixStream::from(socket))?;
-        Ok(Self::Relayed(RefCell::new(stream)))
+        Ok(Self::link(stream))
     }
 
-    /// Gives the socket back, no longer watched by this thread.
+    /// One end of a link.
+    pub(crate) const fn link(stream: UnixStream) -> Self {
+        Self::Relayed(RefCell::new(stream))
+    }
+
+    /// Whether it can be moved to another process.
+    pub(crate) const fn moves(&self) -> bool {
+        match self {
+            Self::Plain(_) | Self::Relayed(_) => true,
+            Self::Tls(_) => false,
+        }
+    }
+
+    /// Gives the socket back, no longer watched by this thread; TLS cannot ([`Self::moves`]).
     pub(crate) fn release(self) -> io::Result<OwnedFd> {
         match self {
             Self::Plain(stream) => Ok(stream.into_inner().into_std()?.into()),
             Self::Relayed(stream) => Ok(stream.into_inner().into_std()?.into()),
+            Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
     /// Whether something has come that nobody has read yet, as far as this thread was told.
     pub(crate) fn has_news(&self) -> bool {
         let mut nobody = Context::from_waker(Waker::noop());
-        self.poll_readable(&mut nobody).is_ready()
-    }
-
-    /// The address that the client reached; a link has none of its own.
-    pub(crate) fn local(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Plain(stream) => stream.borrow().local_addr(),
-            Self::Relayed(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Plain(_) | Self::Relayed(_) => self.poll_readable(&mut nobody).is_ready(),
+            Self::Tls(session) => session.borrow_mut().has_news(),
         }
     }
 
@@ -77,6 +94,7 @@ impl Transport {
             Self::Relayed(stream) => {
                 poll_read_buf(Pin::new(&mut *stream.borrow_mut()), context, buffer)
             },
+            Self::Tls(session) => session.borrow_mut().poll_read(context, buffer),
         }
     }
 
@@ -89,6 +107,7 @@ impl Transport {
         match self {
             Self::Plain(stream) => Pin::new(&mut *stream.borrow_mut()).poll_read(context, room),
             Self::Relayed(stream) => Pin::new(&mut *stream.borrow_mut()).poll_read(context, room),
+            Self::Tls(session) => session.borrow_mut().poll_read_into(context, room),
         }
     }
 
@@ -97,6 +116,7 @@ impl Transport {
         match self {
             Self::Plain(stream) => stream.borrow().poll_read_ready(context),
             Self::Relayed(stream) => stream.borrow().poll_read_ready(context),
+            Self::Tls(session) => session.borrow_mut().poll_readable(context),
         }
     }
 
@@ -105,6 +125,7 @@ impl Transport {
         match self {
             Self::Plain(stream) => stream.borrow().poll_write_ready(context),
             Self::Relayed(stream) => stream.borrow().poll_write_ready(context),
+            Self::Tls(session) => session.borrow_mut().poll_writable(context),
         }
     }
 
@@ -113,6 +134,7 @@ impl Transport {
         match self {
             Self::Plain(stream) => stream.borrow().try_read_buf(&mut buffer.limit(bytes_max)),
             Self::Relayed(stream) => stream.borrow().try_read_buf(&mut buffer.limit(bytes_max)),
+            Self::Tls(session) => session.borrow_mut().try_read(buffer, bytes_max),
         }
     }
 
@@ -121,6 +143,23 @@ impl Transport {
             (Self::Plain(stream), [only]) => stream.borrow().try_write(only),
             (Self::Plain(stream), several) => stream.borrow().try_write_vectored(several),
             (Self::Relayed(stream), slices) => stream.borrow().try_write_vectored(slices),
+            (Self::Tls(session), slices) => session.borrow_mut().try_write(slices),
+        }
+    }
+
+    /// Whether written bytes may still wait here.
+    pub(crate) const fn holds_back(&self) -> bool {
+        match self {
+            Self::Plain(_) | Self::Relayed(_) => false,
+            Self::Tls(_) => true,
+        }
+    }
+
+    /// Ready when everything that was written has left.
+    pub(crate) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) | Self::Relayed(_) => Poll::Ready(Ok(())),
+            Self::Tls(session) => session.borrow_mut().poll_flush(context),
         }
     }
 
@@ -136,6 +175,7 @@ impl Transport {
             Self::Plain(stream) => drop(socket::keep_alive(&*stream.borrow(), after)),
             // The other end is a process of this machine: its death is told.
             Self::Relayed(_) => {},
+            Self::Tls(session) => drop(socket::keep_alive(session.borrow().stream(), after)),
         }
     }
 
@@ -145,6 +185,11 @@ impl Transport {
             // A peer that is gone already needs no goodbye.
             Self::Plain(stream) => drop(socket::end_writing(&*stream.borrow())),
             Self::Relayed(stream) => drop(socket::end_writing(&*stream.borrow())),
+            Self::Tls(session) => {
+                let mut session = session.borrow_mut();
+                session.end_writing();
+                let _gone = socket::end_writing(session.stream());
+            },
         }
     }
 
@@ -154,6 +199,7 @@ impl Transport {
             Self::Plain(stream) => drop(stream.borrow().set_zero_linger()),
             // Local sockets know no reset: whoever passes the bytes on cannot tell.
             Self::Relayed(_) => {},
+            Self::Tls(session) => drop(session.borrow().stream().set_zero_linger()),
         }
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use baton_shared::control::Reserve;
 use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::message::{FromWorker, Health, Start, ToWorker};
+use baton_shared::control::tickets;
 use baton_shared::log;
-use baton_shared::os::process;
+use baton_shared::os::{memfd, process};
 use baton_shared::words::{BATON_VERSION, ListenerId, Monotonic};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
@@ -169,6 +170,10 @@ impl Worker {
         drop(tokio::task::spawn_local(task));
         plan.warm().await;
         fault::strike(Phase::Ready);
+        if plan.tls.is_some() {
+            // Answered before the order to accept: nobody has to wait for it.
+            say(&channel, 0, &FromWorker::NeedTickets).await?;
+        }
         say(&channel, start.generation.0, &FromWorker::Ready).await?;
         Ok(Self {
             channel,
@@ -280,6 +285,7 @@ impl Worker {
                     drop(tokio::task::spawn_local(taking));
                 }
             },
+            ToWorker::Tickets => self.take_tickets(&fds),
             ToWorker::Drain { deadline } => self.begin_drain(txn, deadline),
             ToWorker::Ping { nonce } => {
                 if let Some(phase) = self.at_ping {
@@ -305,6 +311,14 @@ impl Worker {
         self.busy_left = 0;
         self.gave = true;
         self.threads.tell_all(|| Order::Give);
+    }
+
+    fn take_tickets(&self, fds: &[OwnedFd]) {
+        let Some(tls) = &self.plan.tls else { return };
+        let bytes = fds.first().and_then(|fd| memfd::read(fd, tickets::SET_BYTES_MAX).ok());
+        if let Some(keys) = bytes.and_then(|bytes| tickets::decode(&bytes)) {
+            tls.tickets.replace(&keys);
+        }
     }
 
     fn begin_drain(&mut self, txn: u64, deadline: Option<Monotonic>) {

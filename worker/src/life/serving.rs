@@ -9,7 +9,6 @@ use super::threads::{Figures, Order, Setup, Told};
 use crate::accept::Listener;
 use crate::connection::gate::Mode;
 use crate::connection::thread::{OWN_PROBE, Thread};
-use crate::connection::transport::Transport;
 use crate::handover::give::OUTSTANDING_MAX;
 use crate::message::Peer;
 use crate::observe::access_log::AccessLog;
@@ -191,7 +190,7 @@ impl Obedient {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
             let Ok((stream, peer)) = listener.accept().await else { return };
             let peer = Peer { socket: peer, asserted: peer.ip(), local: peer };
-            thread.welcome(Transport::plain(stream), peer, OWN_PROBE);
+            thread.welcome(stream, peer, OWN_PROBE);
         }));
     }
 

@@ -14,6 +14,7 @@ use super::http_cache;
 use super::service;
 use super::settings;
 use super::template::{AnswerSlots, Template};
+use super::tls::{self, TlsId};
 use crate::backend::cache::Cache;
 use crate::backend::exchange::Reuse;
 use crate::backend::graphql::GraphQl;
@@ -177,11 +178,12 @@ fn compile_with(
     headers: HeaderPlan,
     answers: &mut AnswerSlots,
 ) -> BackendPlan {
-    let hosts = match service::compile(compiler, backend) {
+    let tls = tls::of_backend(compiler, backend);
+    let hosts = match service::compile(compiler, backend, tls) {
         Some(service) => Hosts::Service(service),
         None => {
             let hosts = backend.host.iter().enumerate();
-            let targets = hosts.map(|(index, text)| target(compiler, backend, index, text));
+            let targets = hosts.map(|(index, text)| target(compiler, backend, tls, index, text));
             let targets: Arc<[HostTarget]> = targets.collect();
             Hosts::Fixed(compiler.shared.hosts.share(targets))
         },
@@ -214,12 +216,14 @@ fn compile_with(
 fn target(
     compiler: &mut Compiler<'_>,
     backend: &BackendConfig,
+    tls: TlsId,
     index: usize,
     text: &str,
 ) -> HostTarget {
     match Host::parse(text) {
         Ok((host, base)) => {
-            HostTarget::Host { host: compiler.hosts.place(host), base: base.into() }
+            let host = compiler.hosts.place(Host { tls, ..host });
+            HostTarget::Host { host, base: base.into() }
         },
         Err(error) => {
             compiler.tell(&backend.at.key("host").index(index), error.to_string());
@@ -248,7 +252,7 @@ fn on_redirect(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> OnRedire
     let Some(namespace) = backend.extra_config.namespaces.get("backend/http/client") else {
         return OnRedirect::DropBody;
     };
-    for key in ["no_redirect", "client_tls", "proxy_address"] {
+    for key in ["no_redirect", "proxy_address"] {
         if settings::member(&namespace.settings, key).is_some() {
             compiler.tell(&namespace.at.key(key), format!("`{key}` is not built: it is left out"));
         }

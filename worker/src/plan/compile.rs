@@ -12,9 +12,10 @@ use super::http_cache::Stores;
 use super::service::Services;
 use super::shared::SharedParts;
 use super::soft::SoftPlan;
+use super::tls::ClientTlsTable;
 use super::unbuilt::{self, Unguarded, Verdict};
 use super::{ClientPlan, DialPlan, Endpoint, Files, Plan, TellErrors};
-use super::{edge, endpoint, files, guard, lasting, metrics, payload, wildcard};
+use super::{edge, endpoint, files, guard, lasting, metrics, payload, tls, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
 use crate::backend::pool::PoolLimits;
@@ -46,6 +47,8 @@ pub struct CompileOptions {
 
 /// KrakenD's exit code for a refused configuration.
 const REFUSED: u8 = 255;
+/// Of a fault of the environment.
+const UNREADABLE: u8 = 1;
 /// KrakenD's default for idle connections per host.
 const IDLE_PER_HOST: i64 = 250;
 /// KrakenD's default for how long addresses are kept; less than a second is ignored.
@@ -68,10 +71,14 @@ pub(super) struct Compiler<'a> {
     pub(super) services: Services,
     /// What backends have in common.
     pub(super) shared: SharedParts,
+    /// `client_tls` of the service and of backends.
+    pub(super) client_tls: ClientTlsTable,
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
     refusals: Vec<Notice>,
+    /// Faults of the environment.
+    missing: Vec<Notice>,
 }
 
 impl Compiler<'_> {
@@ -83,6 +90,11 @@ impl Compiler<'_> {
     /// Says why this cannot be served at all: what KrakenD panics of at its start.
     pub(super) fn refuse(&mut self, at: &JsonPointer, text: impl Into<String>) {
         self.refusals.push(self.service.source.notice(at, text));
+    }
+
+    /// Says why this cannot be served here and now: a file that cannot be read.
+    pub(super) fn miss(&mut self, at: &JsonPointer, text: impl Into<String>) {
+        self.missing.push(self.service.source.notice(at, text));
     }
 
     /// Reads a block of rate limits.
@@ -115,6 +127,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         backends: 0,
         notices: Vec::new(),
         refusals: Vec::new(),
+        missing: Vec::new(),
+        client_tls: ClientTlsTable::default(),
     };
     let failures = FailureLines::compile(&mut compiler.lines);
     let verdict = judged(&mut compiler);
@@ -125,6 +139,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         compiler.tell(&at, "is not built: a body is sent at once, whatever `Expect` says");
     }
     compiler.service_rate = service_rate(&mut compiler);
+    let server_tls = tls::server(&mut compiler);
+    tls::of_service(&mut compiler);
     let endpoints: Vec<_> = config
         .endpoints
         .iter()
@@ -138,8 +154,14 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let guards = guard::service(&mut compiler);
     let site = files::site(&mut compiler);
     if !compiler.refusals.is_empty() {
-        return Err(refused(compiler.refusals));
+        return Err(refused([compiler.refusals, compiler.missing].concat()));
     }
+    if !compiler.missing.is_empty() {
+        return Err(Box::new(Invalid { exit_code: UNREADABLE, ..*refused(compiler.missing) }));
+    }
+    let client_tls = compiler
+        .client_tls
+        .into_plans(&options.files, compiler.hosts.need_tls() || compiler.services.need_tls());
     let threads = threads(config, options);
     let hosts = compiler.hosts.into_hosts();
     Ok(Plan {
@@ -168,6 +190,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
             name_servers(config),
             compiler.services.into_services(),
         ),
+        tls: server_tls,
+        client_tls,
         client: client(config, threads),
         threads,
         proxies: Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty()),

@@ -5,6 +5,8 @@ use std::fmt;
 
 use http::HeaderValue;
 
+use super::tls::TlsId;
+
 /// A host of the table in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(u32);
@@ -53,6 +55,8 @@ pub struct Host {
     pub name: Box<str>,
     /// The port, or the scheme's.
     pub port: u16,
+    /// How its certificate is judged, if it has one.
+    pub tls: TlsId,
 }
 
 /// Why a text names no host that can be called.
@@ -124,7 +128,8 @@ impl Host {
         if name.is_empty() || HeaderValue::from_str(authority).is_err() {
             return Err(wrong());
         }
-        Ok(Self { id: None, scheme, authority: authority.into(), name: name.into(), port })
+        let (authority, name) = (authority.into(), name.into());
+        Ok(Self { id: None, scheme, authority, name, port, tls: TlsId::default() })
     }
 }
 
@@ -154,13 +159,13 @@ impl fmt::Display for Host {
 #[derive(Debug, Default)]
 pub(crate) struct HostTable {
     hosts: Vec<Host>,
-    places: HashMap<(Scheme, Box<str>), HostId>,
+    places: HashMap<(Scheme, Box<str>, TlsId), HostId>,
 }
 
 impl HostTable {
     /// The place of `host`.
     pub(crate) fn place(&mut self, mut host: Host) -> HostId {
-        let key = (host.scheme, host.authority.clone());
+        let key = (host.scheme, host.authority.clone(), host.tls);
         if let Some(found) = self.places.get(&key) {
             return *found;
         }
@@ -169,6 +174,11 @@ impl HostTable {
         self.hosts.push(host);
         self.places.insert(key, place);
         place
+    }
+
+    /// Whether any of them is spoken to by TLS.
+    pub(crate) fn need_tls(&self) -> bool {
+        self.hosts.iter().any(|host| host.scheme == Scheme::Https)
     }
 
     pub(crate) fn into_hosts(self) -> Box<[Host]> {

@@ -7,7 +7,7 @@ use baton_shared::config::Sources;
 use baton_shared::config::model::{Namespace, ServiceConfig};
 use baton_shared::control::message::Notice;
 
-use super::graphql;
+use super::{graphql, tls};
 use crate::guards::json_schema::{self, JsonSchema};
 
 /// More files than this for one schema are a loop of somebody's.
@@ -28,6 +28,7 @@ pub struct Included {
 /// Reads what `config` names; the content of each `query_path` is put into its place.
 pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Included {
     let mut included = Included { files: Files::new(), notices: graphql::include(config, sources) };
+    tls::read(config, sources, &mut included.files);
     for endpoint in &config.endpoints {
         if let Some(block) = endpoint.extra_config.namespaces.get("validation/json-schema") {
             let read = read_schemas(block, sources, &mut included.files);

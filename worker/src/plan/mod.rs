@@ -23,6 +23,7 @@ pub(crate) mod settings;
 mod shared;
 pub(crate) mod soft;
 mod thread;
+mod tls;
 mod unbuilt;
 mod websocket;
 mod wildcard;
@@ -45,6 +46,8 @@ pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
 use soft::SoftPlan;
 pub use thread::ThreadState;
+pub(crate) use tls::ClientTlsPlan;
+pub use tls::TlsId;
 pub use websocket::WebSocketPlan;
 
 use crate::backend::balance::Balance;
@@ -63,6 +66,7 @@ use crate::respond::lines::Lines;
 use crate::route::miss::MissPages;
 use crate::route::table::Target;
 use crate::route::{Miss, Router};
+use crate::tls::server::ServerTls;
 
 /// All that is served. Shared by the threads of a worker, never changed.
 #[derive(Debug)]
@@ -105,6 +109,10 @@ pub struct Plan {
     pub(crate) backends: usize,
     /// Names and services, looked up beside the serving threads.
     pub(crate) resolver: Arc<Resolver>,
+    /// How clients are met; none: in clear text.
+    pub(crate) tls: Option<ServerTls>,
+    /// How backends are met, by [`Host::tls`].
+    pub(crate) client_tls: Box<[ClientTlsPlan]>,
     /// How backends are spoken to.
     pub(crate) client: ClientPlan,
     /// Serving threads; at least one.
@@ -201,7 +209,9 @@ impl Plan {
     /// The place of a host that a redirect names, if any backend names it too.
     pub(crate) fn find_host(&self, wanted: &Host) -> Option<HostId> {
         let is_it = |host: &&Host| {
-            host.scheme == wanted.scheme && host.authority.eq_ignore_ascii_case(&wanted.authority)
+            host.scheme == wanted.scheme
+                && host.tls == wanted.tls
+                && host.authority.eq_ignore_ascii_case(&wanted.authority)
         };
         self.hosts.iter().find(is_it)?.id
     }

@@ -9,6 +9,7 @@ use baton_shared::config::model::BackendConfig;
 
 use super::compile::Compiler;
 use super::host::Scheme;
+use super::tls::TlsId;
 use crate::backend::resolve::watch::Service;
 
 /// The services of a plan, each once.
@@ -28,17 +29,28 @@ impl Services {
         self.all.into()
     }
 
-    fn place(&mut self, name: &str, scheme: Scheme) -> usize {
-        let is_it = |one: &Service| *one.name == *name && one.scheme == scheme;
+    /// Whether any of them is spoken to by TLS.
+    pub(super) fn need_tls(&self) -> bool {
+        self.all.iter().any(|service| service.scheme == Scheme::Https)
+    }
+
+    fn place(&mut self, name: &str, scheme: Scheme, tls: TlsId) -> usize {
+        let is_it = |one: &Service| *one.name == *name && one.scheme == scheme && one.tls == tls;
         self.all.iter().position(is_it).unwrap_or_else(|| {
-            self.all.push(Service::new(name, scheme, self.every));
+            let mut service = Service::new(name, scheme, self.every);
+            service.tls = tls;
+            self.all.push(service);
             self.all.len() - 1
         })
     }
 }
 
 /// The place of a backend's service, if its hosts are found so.
-pub(super) fn compile(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> Option<usize> {
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    backend: &BackendConfig,
+    tls: TlsId,
+) -> Option<usize> {
     if !matches!(backend.sd.as_str(), "dns" | "dns-shared") {
         return None;
     }
@@ -63,5 +75,5 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> O
             Scheme::Http
         },
     };
-    Some(compiler.services.place(name, scheme))
+    Some(compiler.services.place(name, scheme, tls))
 }

@@ -50,7 +50,11 @@ impl ThreadState {
         let state = Self {
             client: Client {
                 pool: Pool::new(settings.pool, plan.hosts.len()),
-                dialer: Dialer::new(settings.dial, Arc::clone(&plan.resolver)),
+                dialer: Dialer::new(
+                    settings.dial,
+                    Arc::clone(&plan.resolver),
+                    plan.client_tls.clone(),
+                ),
                 head_time_max: settings.head_time_max,
                 reuse: settings.reuse,
             },

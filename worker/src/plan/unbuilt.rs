@@ -1,7 +1,7 @@
 //! What the file asks for and Baton does not do: nothing of it fails open, nothing is dropped in silence.
 //!
 //! Runs once, before endpoints are compiled. What protects an endpoint and is not built closes it (501);
-//! a guard of the whole service, or TLS, refuses the start; `--serve-unguarded` overrides, loudly. What
+//! a guard of the whole service refuses the start; `--serve-unguarded` overrides, loudly. What
 //! only adds is named and skipped.
 
 use std::collections::BTreeMap;
@@ -36,9 +36,6 @@ pub(super) fn judge(config: &ServiceConfig, unguarded: Unguarded) -> Verdict {
     let mut verdict = Verdict::default();
     for found in namespace::unbuilt(config) {
         verdict.judge(config, &found, unguarded);
-    }
-    if config.tls.as_ref().is_some_and(|tls| !tls.disabled) {
-        verdict.service_guard(config, &JsonPointer::root().key("tls"), "`tls`", unguarded);
     }
     for (is_asked, key) in
         [(config.plugin.is_some(), "plugin"), (!config.async_agent.is_empty(), "async_agent")]

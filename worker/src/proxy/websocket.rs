@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use crate::backend::upgrade::{Upgraded, accept_value, upgrade};
 use crate::backend::{Decoding, Failure, limits};
-use crate::connection::transport::Transport;
 use crate::connection::tunnel::Opening;
 use crate::message::{Head, RequestBody, Response, ResponseBody, Version};
 use crate::plan::{ThreadState, WebSocketPlan};
@@ -60,12 +59,8 @@ pub(super) async fn run(
     if let Some(protocol) = protocol {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    let opening = Opening {
-        backend: Transport::plain(stream),
-        said,
-        endpoint: plan.key,
-        settings: plan.settings,
-    };
+    let opening =
+        Opening { backend: stream.into(), said, endpoint: plan.key, settings: plan.settings };
     let body = ResponseBody::Tunnel(Box::new(opening));
     Ok(Response { status: StatusCode::SWITCHING_PROTOCOLS, lines: Bytes::new(), headers, body })
 }

@@ -101,6 +101,19 @@ impl Faults {
     }
 }
 
+/// A `client_tls` that stands where no decoder of the file looks: what it says, and what is wrong with it.
+#[must_use]
+pub fn client_tls(
+    node: &Node,
+    at: &JsonPointer,
+    source: &super::source::Source,
+) -> (Option<super::tls::ClientTls>, Vec<Finding>) {
+    let mut faults = Faults::new(source.file.clone(), Format::Json);
+    let place = Place { name: String::new(), at: at.clone(), line: node.line };
+    let decoded = tls::client(node, &place, &mut faults);
+    (decoded, [faults.findings, faults.notices].concat())
+}
+
 /// More remarks than this are not kept.
 const NOTICES_MAX: usize = 1_000;
 

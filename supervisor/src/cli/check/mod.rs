@@ -219,10 +219,9 @@ fn unbuilt(config: &ServiceConfig) -> Vec<Notice> {
 /// `run` would refuse to serve without a guard of the whole service: no file to put in production.
 fn is_unguarded(config: &ServiceConfig, refused: &Invalid) -> bool {
     let is_guard = |at: &JsonPointer| {
-        *at == JsonPointer::root().key("tls")
-            || namespace::unbuilt(config).iter().any(|one| {
-                one.at == *at && one.kind == Kind::Protects && one.owner == Owner::Service
-            })
+        namespace::unbuilt(config)
+            .iter()
+            .any(|one| one.at == *at && one.kind == Kind::Protects && one.owner == Owner::Service)
     };
     refused.findings.iter().any(|finding| is_guard(&finding.pointer))
 }

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::conf::Conf;
 use super::{Resolver, dns, service};
-use crate::plan::Scheme;
+use crate::plan::{Scheme, TlsId};
 
 /// The first pause after a failure without a list; doubled up to `dns_cache_ttl`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -29,6 +29,8 @@ pub(crate) struct Service {
     pub(crate) name: Box<str>,
     /// `sd_scheme`.
     pub(crate) scheme: Scheme,
+    /// How the certificates of its hosts are judged.
+    pub(crate) tls: TlsId,
     /// `dns_cache_ttl`.
     every: Duration,
     list: Mutex<Instances>,
@@ -44,6 +46,7 @@ impl Service {
         Self {
             name: name.into(),
             scheme,
+            tls: TlsId::default(),
             every,
             list: Mutex::new(Instances::default()),
             version: AtomicU64::new(0),

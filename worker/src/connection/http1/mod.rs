@@ -23,7 +23,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use baton_shared::control::relay::RelayRecord;
+use baton_shared::control::relay::{RelayRecord, TlsFacts};
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
 use tokio::time::{Instant, sleep_until};
@@ -62,6 +62,8 @@ pub(crate) struct Facts {
     pub(crate) deadline: Instant,
     /// What is known of the client when its transport stays in an older worker.
     pub(crate) relay: Option<Rc<RelayRecord>>,
+    /// What its handshake gave; none: it came in clear text.
+    pub(crate) tls: Option<Rc<TlsFacts>>,
 }
 
 /// Why a connection leaves this thread.
@@ -223,7 +225,9 @@ impl Connection {
         if self.facts.is_link_of_http2() {
             head.version = Version::Http2;
         }
-        Ok((Request::new(head, body, self.facts.peer), asked))
+        let mut request = Request::new(head, body, self.facts.peer);
+        request.tls.clone_from(&self.facts.tls);
+        Ok((request, asked))
     }
 
     /// The answer of `serve`; `None` when the client is gone. A panic is a 500, as in KrakenD.
@@ -295,7 +299,9 @@ impl Connection {
             Some(left) => left <= thread.limits.drain_bytes || Rc::strong_count(wire) > 1,
             None => Rc::strong_count(wire) > 1,
         };
-        let shall_leave = self.facts.is_relayed_http1();
+        // What follows in a pipeline already is still answered here.
+        let shall_leave =
+            self.facts.is_relayed_http1() && wire.with_unread(|unread| unread.is_empty());
         body_ends
             && !shall_leave
             && !wire.owes_continue()

@@ -349,6 +349,10 @@ pub(crate) async fn write_all(wire: &Wire, mut slices: &mut [IoSlice<'_>]) -> io
             Err(error) => return Err(error),
         }
     }
+    if wire.transport.holds_back() {
+        let flush = poll_fn(|context| wire.transport.poll_flush(context));
+        within(wire.limits.write_idle, flush).await??;
+    }
     Ok(())
 }
 

@@ -203,8 +203,16 @@ impl AsyncWrite for Io {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let line = &self.line;
+        let flushed = line.transport.poll_flush(context);
+        match flushed {
+            Poll::Ready(_) if line.transport.holds_back() => line.blocked.set(None),
+            Poll::Ready(_) => {},
+            Poll::Pending if line.blocked.get().is_some() => {},
+            Poll::Pending => line.blocked.set(Some(Instant::now())),
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,6 +6,7 @@
 //! endpoint, or stays and drains.
 
 mod frames;
+mod shim;
 mod way;
 
 use std::future::poll_fn;
@@ -22,6 +23,7 @@ use bytes::BytesMut;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::frames::{Fault, Frames};
+pub(crate) use self::shim::Shim;
 use self::way::{Stop, Turn, Way};
 use super::gate::{Mode, Ticket};
 use super::http1::Facts;
@@ -169,7 +171,7 @@ impl Tunnel {
     fn poll(&mut self, thread: &Thread, ticket: &Ticket, context: &mut Context<'_>) -> Poll<End> {
         let mode = thread.gate.mode();
         match mode {
-            Mode::Give if !self.stays => return Poll::Ready(End::Given),
+            Mode::Give if !self.stays && self.moves() => return Poll::Ready(End::Given),
             // A reload was undone: there will be another.
             Mode::Open => self.stays = false,
             Mode::Give | Mode::Shut | Mode::End => {},
@@ -187,6 +189,11 @@ impl Tunnel {
             Err(Stop::Sender | Stop::Receiver) => return Poll::Ready(self.cut()),
         }
         self.poll_clock(thread.limits.write_idle, context)
+    }
+
+    /// Whether both ends can go to another process: a tunnel by TLS drains here.
+    const fn moves(&self) -> bool {
+        self.client.moves() && self.backend.moves()
     }
 
     /// Throws away what a refused client still sends: a reset would take the goodbye from it.

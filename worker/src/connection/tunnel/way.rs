@@ -160,7 +160,7 @@ impl Way {
             let cleared = self.buffer.get(..self.cleared).unwrap_or_default();
             let next = if own { &self.own[..] } else { cleared };
             if next.is_empty() {
-                return Poll::Ready(Ok(()));
+                return to.poll_flush(context);
             }
             match to.try_write(&[IoSlice::new(next)]) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -1,0 +1,168 @@
+//! What a reload does to TLS: renewed certificates are in force, sessions go on, no connection is lost.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use baton_tests::backend::Backend;
+use baton_tests::baton::Starter;
+use baton_tests::client::Client;
+use baton_tests::tls::{Authority, NAME, Veil, replace};
+use baton_tests::torture::systems::{BatonSystem, Shape};
+use baton_tests::torture::{Load, Plan, Upstream, run};
+use baton_tests::{Baton, until};
+use serde_json::json;
+
+use super::config;
+use crate::fixture::{echo_target, generation, generation_of};
+
+fn subject(baton: &Baton) -> String {
+    let output = Command::new("openssl")
+        .args(["s_client", "-connect", &baton.address().to_string(), "-servername", NAME])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.lines().find(|line| line.starts_with("subject=")).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_renewed_certificate_is_in_force_by_itself_and_no_connection_is_dropped() {
+    let authority = Authority::new();
+    let backend = Backend::start(echo_target);
+    let (first, second) = (authority.issue("first"), authority.issue("second"));
+    let starter = Starter::new(&config(&first, &json!({}), generation(&backend.host(), 1)));
+    let baton = starter.watching().start();
+    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
+    let mut kept = Client::connect(veil.address());
+    assert_eq!(kept.get("/x").status(), 200);
+    assert!(subject(&baton).ends_with("first.gw.test"));
+    replace(&first, &second);
+    until("the new certificate is shown", Duration::from_secs(10), || {
+        subject(&baton).ends_with("second.gw.test")
+    });
+    assert_eq!(kept.get("/x").status(), 200);
+    // Half of a pair is no reason to stop.
+    std::fs::copy(authority.issue("third").public, &first.public).unwrap();
+    assert!(baton.try_reload(&[]).is_err());
+    assert!(subject(&baton).ends_with("second.gw.test"));
+    assert!(!baton.log().contains("PRIVATE KEY"));
+}
+
+#[test]
+fn no_private_key_is_kept_on_the_disk() {
+    let authority = Authority::new();
+    let backend = Backend::start(echo_target);
+    let pair = authority.issue("gw");
+    let baton = Baton::start(&config(&pair, &json!({}), generation(&backend.host(), 1)));
+    let key = std::fs::read_to_string(&pair.private).unwrap();
+    let secret = key.lines().nth(1).unwrap();
+    let state = baton.folder().join("state");
+    until("the copy is written", Duration::from_secs(10), || {
+        let mut names = Vec::new();
+        files(&state, &mut names);
+        names.iter().any(|name| name.ends_with("manifest.json"))
+    });
+    let mut names = Vec::new();
+    files(&state, &mut names);
+    for name in names {
+        let text = String::from_utf8_lossy(&std::fs::read(&name).unwrap()).into_owned();
+        assert!(!text.contains(secret), "{}", name.display());
+    }
+}
+
+fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+#[test]
+fn sessions_go_on_after_reloads() {
+    const RELOADS: u64 = 20;
+    let authority = Authority::new();
+    let backend = Backend::start(echo_target);
+    let pair = authority.issue("gw");
+    let baton = Baton::start(&config(&pair, &json!({}), generation(&backend.host(), 1)));
+    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
+    let ask = |number: u64| {
+        let answer = Client::connect(veil.address()).get("/x");
+        assert_eq!(generation_of(&answer.text()), number);
+    };
+    ask(1);
+    for number in 2..2 + RELOADS {
+        baton.reload_with(&config(&pair, &json!({}), generation(&backend.host(), number)));
+        for _ in 0..10 {
+            ask(number);
+        }
+    }
+    let (resumed, full) = veil.sessions().counts();
+    assert_eq!((resumed, full), (RELOADS * 10, 1));
+}
+
+#[test]
+fn a_session_by_certificate_begins_anew_when_others_are_believed() {
+    let (authority, strangers) = (Authority::new(), Authority::new());
+    let backend = Backend::start(echo_target);
+    let pair = authority.issue("gw");
+    let mtls = |ca: &Authority| {
+        json!({
+            "enable_mtls": true, "disable_system_ca_pool": true, "ca_certs": [ca.certificate()]
+        })
+    };
+    let baton = Baton::start(&config(&pair, &mtls(&strangers), generation(&backend.host(), 1)));
+    let own = strangers.issue("client");
+    let veil = Veil::start(baton.address(), &authority.client(Some(&own), &[]), NAME);
+    for _ in 0..2 {
+        assert_eq!(Client::connect(veil.address()).get("/x").status(), 200);
+    }
+    assert_eq!(veil.sessions().counts(), (1, 1));
+    baton.reload_with(&config(&pair, &mtls(&authority), generation(&backend.host(), 2)));
+    let mut client = Client::connect(veil.address());
+    let answer = client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").try_answer();
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(backend.seen().len(), 2);
+}
+
+#[test]
+fn a_kept_connection_sees_the_new_configuration_at_once() {
+    let authority = Authority::new();
+    let backend = Backend::start(echo_target);
+    let pair = authority.issue("gw");
+    let file = |number| config(&pair, &json!({}), generation(&backend.host(), number));
+    let baton = Baton::start(&file(1));
+    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
+    let mut silent: Vec<Client> = (0..10).map(|_| Client::connect(veil.address())).collect();
+    for client in &mut silent {
+        assert_eq!(generation_of(&client.get("/x").text()), 1);
+    }
+    let mut half = Client::connect(veil.address());
+    half.send("GET /x HTTP/1.1\r\nHo");
+    for number in 2..5 {
+        baton.reload_with(&file(number));
+        let answer = silent.pop().unwrap().get("/x");
+        assert_eq!(generation_of(&answer.text()), number);
+        // It leaves by itself: its next connection needs nobody in between.
+        assert_eq!(answer.fields.first("connection"), Some("close"));
+    }
+    let answer = half.send("st: a\r\n\r\n").answer();
+    assert_eq!(generation_of(&answer.text()), 4);
+    drop((silent, half));
+    until("only the newest worker is left", Duration::from_secs(10), || baton.workers().len() == 1);
+}
+
+#[test]
+fn thirty_reloads_under_every_kind_of_client_lose_nothing_over_tls() {
+    let upstream = Upstream::start();
+    let mut system = BatonSystem::start_tls(upstream.address(), Shape::Stream(0));
+    let plan = Plan {
+        load: Load { keep_alive: 40, steady: Duration::from_millis(500), ..Load::default() },
+        reloads: 30,
+        every: Duration::from_millis(100),
+        delay: Duration::ZERO,
+        live: false,
+    };
+    let report = run(&mut system, &upstream, &plan);
+    assert!(report.is_clean_over_tls(), "{report}");
+    assert_eq!(report.counts.commits, plan.reloads, "{report}");
+}

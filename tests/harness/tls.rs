@@ -1,0 +1,382 @@
+//! TLS for tests: an authority that makes certificates, a veil through which plain clients speak TLS, and a
+//! front that puts TLS before a plain backend.
+
+use std::fs;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::folder::Folder;
+use crate::net::{Background, adopt, listen};
+
+/// The name that certificates of [`Authority::issue`] are for, unless another is given.
+pub const NAME: &str = "gw.test";
+
+/// Who makes certificates, in a folder of its own.
+#[derive(Debug)]
+pub struct Authority {
+    folder: Folder,
+}
+
+/// Files of a certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The certificate.
+    pub public: PathBuf,
+    /// Its key.
+    pub private: PathBuf,
+}
+
+impl Pair {
+    /// As an entry of `tls.keys`.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "public_key": self.public, "private_key": self.private })
+    }
+
+    fn chain(&self) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_file_iter(&self.public).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::from_pem_file(&self.private).unwrap()
+    }
+}
+
+fn openssl(arguments: &[&str]) {
+    let output =
+        Command::new("openssl").args(arguments).stdin(Stdio::null()).output().expect("openssl");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments:?}: {said}");
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Authority {
+    /// A new one that nobody knows.
+    pub fn new() -> Self {
+        let authority = Self { folder: Folder::new("tls") };
+        authority.make("ca", &["basicConstraints=critical,CA:TRUE"], None);
+        authority
+    }
+
+    /// Its own certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// A certificate for [`NAME`] and the loopback addresses, for servers and clients.
+    pub fn issue(&self, file: &str) -> Pair {
+        self.issue_for(file, &format!("DNS:{NAME},IP:127.0.0.1"), "serverAuth,clientAuth")
+    }
+
+    /// A certificate for these names and uses.
+    pub fn issue_for(&self, file: &str, names: &str, uses: &str) -> Pair {
+        let names = format!("subjectAltName={names}");
+        let uses = format!("extendedKeyUsage={uses}");
+        let extensions = ["basicConstraints=critical,CA:FALSE", &names, &uses];
+        self.make(file, &extensions, Some("ca"))
+    }
+
+    /// One that nobody has signed but itself, and that may sign others: what `openssl req -x509` makes.
+    pub fn self_signed(&self, file: &str) -> Pair {
+        let names = format!("subjectAltName=DNS:{NAME},IP:127.0.0.1");
+        self.make(file, &["basicConstraints=critical,CA:TRUE", &names], None)
+    }
+
+    fn make(&self, file: &str, extensions: &[&str], signer: Option<&str>) -> Pair {
+        let at = |name: &str, ending: &str| self.folder.path().join(format!("{name}.{ending}"));
+        let text = |path: &Path| path.display().to_string();
+        let pair = Pair { public: at(file, "pem"), private: at(file, "key") };
+        let (public, private) = (text(&pair.public), text(&pair.private));
+        // Relative names keep neither of two processes from the other's.
+        let subject = format!("/CN={file}.gw.test");
+        let mut arguments: Vec<String> = [
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            &subject,
+            "-keyout",
+            &private,
+            "-out",
+            &public,
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        for extension in extensions {
+            arguments.extend(["-addext".to_owned(), (*extension).to_owned()]);
+        }
+        if let Some(signer) = signer {
+            let (ca, key) = (text(&at(signer, "pem")), text(&at(signer, "key")));
+            arguments.extend(["-CA".to_owned(), ca, "-CAkey".to_owned(), key]);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        openssl(&arguments);
+        pair
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(self.certificate()).unwrap() {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        roots
+    }
+
+    /// A client that believes this authority, and shows `own` where it is asked to.
+    pub fn client(&self, own: Option<&Pair>, protocols: &[&str]) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder().with_root_certificates(self.roots());
+        let mut config = match own {
+            Some(own) => builder.with_client_auth_cert(own.chain(), own.key()).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// A server with this certificate; `wants` a certificate of its clients, of this authority.
+    pub fn server(&self, pair: &Pair, wants: bool) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder();
+        let builder = if wants {
+            let clients = WebPkiClientVerifier::builder(Arc::new(self.roots())).build().unwrap();
+            builder.with_client_cert_verifier(clients)
+        } else {
+            builder.with_no_client_auth()
+        };
+        Arc::new(builder.with_single_cert(pair.chain(), pair.key()).unwrap())
+    }
+}
+
+/// How often sessions went on, and how often they began anew.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    resumed: AtomicU64,
+    full: AtomicU64,
+}
+
+impl Sessions {
+    /// (went on, began anew)
+    pub fn counts(&self) -> (u64, u64) {
+        (self.resumed.load(Ordering::Relaxed), self.full.load(Ordering::Relaxed))
+    }
+}
+
+/// A place where plain clients come in and from where they go on with TLS: what they send and get is what
+/// is inside.
+#[derive(Debug)]
+pub struct Veil {
+    address: SocketAddr,
+    sessions: Arc<Sessions>,
+    _running: Background,
+}
+
+impl Veil {
+    /// In front of `target`, which is asked for by `name`.
+    pub fn start(target: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Self {
+        let (listener, address) = listen();
+        let (config, name) = (Arc::clone(config), ServerName::try_from(name.to_owned()).unwrap());
+        let sessions = Arc::new(Sessions::default());
+        let counted = Arc::clone(&sessions);
+        let running = Background::run(move || async move {
+            let listener = adopt(listener);
+            loop {
+                let Ok((client, _)) = listener.accept().await else { continue };
+                let (connector, name) = (TlsConnector::from(Arc::clone(&config)), name.clone());
+                let sessions = Arc::clone(&counted);
+                tokio::spawn(async move {
+                    drop(client.set_nodelay(true));
+                    if veiled(&client, target, &connector, name, &sessions).await.is_err() {
+                        drop(client.set_zero_linger());
+                    }
+                });
+            }
+        });
+        Self { address, sessions, _running: running }
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What became of the handshakes.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+}
+
+async fn veiled(
+    client: &TcpStream,
+    target: SocketAddr,
+    connector: &TlsConnector,
+    name: ServerName<'static>,
+    sessions: &Sessions,
+) -> io::Result<()> {
+    let server = TcpStream::connect(target).await?;
+    server.set_nodelay(true)?;
+    let mut server = connector.connect(name, server).await?;
+    let kind = match server.get_ref().1.handshake_kind() {
+        Some(HandshakeKind::Resumed) => &sessions.resumed,
+        _ => &sessions.full,
+    };
+    kind.fetch_add(1, Ordering::Relaxed);
+    copy(client, &mut server, Ends::WithTls).await
+}
+
+/// Whose end ends both ways: the server's.
+#[derive(Clone, Copy)]
+enum Ends {
+    WithTls,
+    WithPlain,
+}
+
+/// Both ways, ends included; a fault of either side is a fault here.
+async fn copy(
+    plain: &TcpStream,
+    tls: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send),
+    ends: Ends,
+) -> io::Result<()> {
+    let (mut from_tls, mut to_tls) = tokio::io::split(tls);
+    let up = async {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            plain.readable().await?;
+            match plain.try_read(&mut buffer) {
+                Ok(0) => return to_tls.shutdown().await,
+                Ok(count) => {
+                    to_tls.write_all(&buffer[..count]).await?;
+                    to_tls.flush().await?;
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {},
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    let down = async {
+        use tokio::io::AsyncReadExt as _;
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let count = match from_tls.read(&mut buffer).await? {
+                0 => {
+                    // It may be gone already.
+                    drop(end_writing(plain));
+                    return Ok(());
+                },
+                count => count,
+            };
+            let mut rest = &buffer[..count];
+            while !rest.is_empty() {
+                plain.writable().await?;
+                match plain.try_write(rest) {
+                    Ok(count) => rest = &rest[count..],
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {},
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    };
+    let (last, other): (Pin<Box<dyn Future<Output = _> + Send>>, _) = match ends {
+        Ends::WithTls => (Box::pin(down), Box::pin(up) as Pin<Box<dyn Future<Output = _> + Send>>),
+        Ends::WithPlain => (Box::pin(up), Box::pin(down) as _),
+    };
+    let other = async {
+        match other.await {
+            Ok(()) => std::future::pending().await,
+            Err(error) => Err(error),
+        }
+    };
+    tokio::select! {
+        ended = last => ended,
+        failed = other => failed,
+    }
+}
+
+/// FIN, while the other direction stays open.
+fn end_writing(socket: &TcpStream) -> io::Result<()> {
+    let copy = socket.as_fd().try_clone_to_owned()?;
+    std::net::TcpStream::from(copy).shutdown(Shutdown::Write)
+}
+
+/// TLS in front of a plain backend.
+#[derive(Debug)]
+pub struct Front {
+    address: SocketAddr,
+    sessions: Arc<Sessions>,
+    _running: Background,
+}
+
+impl Front {
+    /// In front of `backend`.
+    pub fn start(backend: SocketAddr, config: &Arc<ServerConfig>) -> Self {
+        let (listener, address) = listen();
+        let config = Arc::clone(config);
+        let sessions = Arc::new(Sessions::default());
+        let counted = Arc::clone(&sessions);
+        let running = Background::run(move || async move {
+            let listener = adopt(listener);
+            loop {
+                let Ok((client, _)) = listener.accept().await else { continue };
+                let acceptor = TlsAcceptor::from(Arc::clone(&config));
+                let sessions = Arc::clone(&counted);
+                tokio::spawn(async move {
+                    let Ok(mut client) = acceptor.accept(client).await else { return };
+                    let kind = match client.get_ref().1.handshake_kind() {
+                        Some(HandshakeKind::Resumed) => &sessions.resumed,
+                        _ => &sessions.full,
+                    };
+                    kind.fetch_add(1, Ordering::Relaxed);
+                    let Ok(server) = TcpStream::connect(backend).await else { return };
+                    drop(copy(&server, &mut client, Ends::WithPlain).await);
+                });
+            }
+        });
+        Self { address, sessions, _running: running }
+    }
+
+    /// As an entry of `host`.
+    pub fn host(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// Its port: its certificate may be for a name.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What became of the handshakes.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+}
+
+/// Reads a file as text; for certificates that are renewed in place.
+pub fn replace(target: &Pair, by: &Pair) {
+    for (from, to) in [(&by.public, &target.public), (&by.private, &target.private)] {
+        let beside = to.with_extension("new");
+        fs::copy(from, &beside).unwrap();
+        fs::rename(beside, to).unwrap();
+    }
+}
