@@ -159,12 +159,15 @@ fn with_a_broken_file_the_last_known_good_configuration_can_be_served() {
 fn what_protects_and_is_not_built_answers_501_and_does_not_fail_open() {
     let backend = Backend::start(echo_target);
     let mut config = generation(&backend.host(), 1);
-    config["endpoints"][0]["extra_config"] = serde_json::json!({ "auth/validator": { "alg": "RS256", "jwk_url": "http://127.0.0.1:1/jwk" } });
+    config["endpoints"][0]["extra_config"] =
+        serde_json::json!({ "security/policies": { "req": { "policies": ["1 == 1"] } } });
     let baton = Baton::start(&config);
     assert_eq!(Client::connect(baton.address()).get("/x").status(), 501);
     assert_eq!(Client::connect(baton.address()).get("/stream").status(), 200);
     assert_eq!(backend.count(), 1);
-    until("the start names it", Duration::from_secs(5), || baton.log().contains("auth/validator"));
+    until("the start names it", Duration::from_secs(5), || {
+        baton.log().contains("security/policies")
+    });
 }
 
 /// A command in a folder of `tests/configurations`.

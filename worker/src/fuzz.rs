@@ -13,12 +13,13 @@ use crate::connection::http1::framing;
 use crate::connection::http1::head::{self, HeadBounds};
 use crate::decode::Decoder;
 use crate::encode::{OutputEncoding, render};
+use crate::guards::jwt;
 
 /// A target: its name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("config", config),
     ("json", json),
     ("xml", xml),
@@ -26,6 +27,8 @@ pub const TARGETS: [Target; 7] = [
     ("yaml", yaml),
     ("http1", http1),
     ("chunks", chunks),
+    ("token", token),
+    ("key_set", key_set),
 ];
 
 /// The loader: refused with a place, or read.
@@ -51,6 +54,16 @@ pub fn xml(bytes: &[u8]) {
 /// `rss`.
 pub fn feed(bytes: &[u8]) {
     decode("rss", bytes);
+}
+
+/// A token: refused, or read the same again from what was signed.
+pub fn token(bytes: &[u8]) {
+    jwt::fuzz_token(bytes);
+}
+
+/// A set of keys: refused, or every key of it refused or ready.
+pub fn key_set(bytes: &[u8]) {
+    jwt::fuzz_key_set(bytes);
 }
 
 /// `yaml`.
@@ -150,7 +163,7 @@ mod tests {
     use super::*;
 
     /// Good input for each target: what random changes begin with.
-    const SEEDS: [(&str, &[&str]); 7] = [
+    const SEEDS: [(&str, &[&str]); 9] = [
         (
             "config",
             &[
@@ -189,6 +202,19 @@ mod tests {
             "http1",
             &[
                 "POST /a%20b/../c?d=e HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+            ],
+        ),
+        (
+            "token",
+            &[
+                "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJ1MSIsImV4cCI6NDEwMjQ0NDgwMCwiYXVkIjpbImEiXX0.c2lnbmF0dXJl",
+                r#"{"payload":"eyJhIjpbMS41LG51bGxdfQ","protected":"eyJhbGciOiJFUzI1NiIsImNyaXQiOlsiYjY0Il0sImI2NCI6dHJ1ZX0","signature":"AA"}"#,
+            ],
+        ),
+        (
+            "key_set",
+            &[
+                r#"{"keys":[{"kty":"oct","alg":"HS256","kid":"k1","k":"MDEyMzQ1Njc4OWFiY2RlZg"},{"kty":"EC","kid":"e","crv":"P-256","x":"TjsCBcwkAG31-yUEx-2EJ6yNojOn-yXfTKPh45ydPgQ","y":"leY_w0bA47lwyWFgS-TmF6g3pXtWe-KSpZ4zXRPUD34","use":"sig","key_ops":["verify"]},{"kty":"OKP","kid":"o","crv":"Ed25519","x":"terWpfPHcd_rMWdpHjTH1up7eqTLxkN4BjOagaMC3ik","x5t":"AAECAwQFBgcICQoLDA0ODxAREhM"},{"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#,
             ],
         ),
         ("chunks", &["5;a=b\r\nhello\r\n0a\r\n0123456789\r\n0\r\nX: y\r\n\r\nrest"]),

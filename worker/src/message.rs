@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use baton_shared::control::relay::TlsFacts;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use smallvec::SmallVec;
@@ -97,6 +97,11 @@ pub(crate) struct FieldSpan {
     pub(crate) value: Span,
 }
 
+/// Heads are bounded far below this, and so is what is put into them.
+fn offset(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
 impl Head {
     pub(crate) fn bytes(&self, span: &Span) -> &[u8] {
         self.buffer.get(span.start as usize..span.end as usize).unwrap_or_default()
@@ -147,6 +152,28 @@ impl Head {
         let is_it =
             |field: &&FieldSpan| self.bytes(&field.name).eq_ignore_ascii_case(name.as_bytes());
         self.fields.iter().find(is_it).map(|field| &field.value)
+    }
+
+    /// The same with these fields in place of all of their names. Values hold no control bytes but tabs.
+    pub(crate) fn with_fields<V: AsRef<str>>(&self, set: &[(&str, impl AsRef<[V]>)]) -> Self {
+        let mut buffer = BytesMut::from(&*self.buffer);
+        let mut put = |text: &str| -> Span {
+            let start = buffer.len();
+            buffer.extend_from_slice(text.as_bytes());
+            offset(start)..offset(buffer.len())
+        };
+        let is_set = |field: &FieldSpan| {
+            let name = self.bytes(&field.name);
+            set.iter().any(|(one, _)| name.eq_ignore_ascii_case(one.as_bytes()))
+        };
+        let mut fields: SmallVec<_> =
+            self.fields.iter().filter(|field| !is_set(field)).cloned().collect();
+        for (name, values) in set {
+            for value in values.as_ref() {
+                fields.push(FieldSpan { name: put(name), value: put(value.as_ref().trim()) });
+            }
+        }
+        Self { buffer: buffer.freeze(), fields, ..self.clone() }
     }
 
     /// The value of the first field of this name, in any case.

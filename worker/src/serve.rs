@@ -63,9 +63,11 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
         request.client.set(client.ip());
     }
     let asked = Asked::new(head, client, &params);
-    if let Err(refusal) = guards::run(thread, endpoint, &asked) {
-        return respond::refused(refusal);
-    }
+    let mut admitted = None;
+    let asked = match guards::run(thread, endpoint, asked, &mut admitted, begun).await {
+        Ok(asked) => asked,
+        Err(refusal) => return respond::refused(refusal),
+    };
     let body = match endpoint.payload.bound(body) {
         Ok(body) => body,
         Err(error) => return respond::failed(thread, Failure::Upload(error)),

@@ -30,6 +30,8 @@ pub struct BatonService {
     pub krakend_version: Option<String>,
     /// `name_servers`: whom `sd: dns` asks, in place of those in `/etc/resolv.conf`.
     pub name_servers: Vec<SocketAddr>,
+    /// `token_cache`: good tokens that are remembered by the threads of a worker; 0: none (default: 10,000).
+    pub token_cache: Option<usize>,
     /// `limits`.
     pub limits: EdgeLimits,
 }

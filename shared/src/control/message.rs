@@ -1,7 +1,7 @@
 //! The two vocabularies between the supervisor and a worker.
 //!
-//! A worker's life: `Hello` → (`Start`) → `Need`… → (`Rendered`) → (`NeedSoft`) → `Plan` or `Invalid` → (`Listen`) → `Warming`… →
-//! (`NeedTickets`) → `Ready` → (`Probe`) `Probed` → (`Accept`) `Accepting` → (`StopAccept`) `Stopped` →
+//! A worker's life: `Hello` → (`Start`) → `Need`… → (`Rendered`) → (`NeedSoft`) → (`NeedAnswer`…) → `Plan` or `Invalid` →
+//! (`Listen`) → `Warming`… → (`NeedTickets`) → `Ready` → (`Probe`) `Probed` → (`Accept`) `Accepting` → (`StopAccept`) `Stopped` →
 //! (`HandOverTo`) `HandedOver` → (`Drain`) `Drained` → gone.
 
 use std::net::SocketAddr;
@@ -43,6 +43,13 @@ pub enum ToWorker {
     },
     /// Keys of session tickets, in place of those before. Descriptor: [`super::tickets`], sealed.
     Tickets,
+    /// The answer to `NeedAnswer`. Descriptor: what was kept, sealed, if something was.
+    Answer {
+        /// Its name, as asked.
+        name: String,
+        /// When it was fetched; none: nothing was kept.
+        at: Option<Monotonic>,
+    },
     /// Listening sockets, in the order of `sockets`; more follow unless `last`.
     Listen {
         /// One entry per descriptor.
@@ -157,6 +164,18 @@ pub enum FromWorker {
     NeedSoft(Sizes),
     /// I speak TLS: I need keys of session tickets, now and whenever they change.
     NeedTickets,
+    /// I need what an earlier worker fetched from somebody, if it was kept.
+    NeedAnswer {
+        /// Whose answer to what.
+        name: String,
+    },
+    /// Keep this for the workers after me. Descriptor: what somebody answered, sealed.
+    Answer {
+        /// Whose answer to what.
+        name: String,
+        /// When it was fetched.
+        at: Monotonic,
+    },
     /// The configuration was rendered, and `FC_OUT` wants to have the text. Descriptor: the text,
     /// sealed. Nothing is written before the commit.
     Rendered,
@@ -290,11 +309,13 @@ impl Message for ToWorker {
             | Self::File { found: Found::File { .. }, .. }
             | Self::Soft { failure: None, .. }
             | Self::Tickets
+            | Self::Answer { at: Some(_), .. }
             | Self::HandOverTo
             | Self::HandOverFrom => 1,
             Self::Listen { sockets, .. } => sockets.len(),
             Self::File { .. }
             | Self::Soft { .. }
+            | Self::Answer { .. }
             | Self::Probe
             | Self::Accept
             | Self::StopAccept
@@ -311,11 +332,12 @@ impl Message for FromWorker {
 
     fn fds(&self) -> usize {
         match self {
-            Self::Rendered => 1,
+            Self::Rendered | Self::Answer { .. } => 1,
             Self::Hello { .. }
             | Self::Need { .. }
             | Self::NeedSoft(_)
             | Self::NeedTickets
+            | Self::NeedAnswer { .. }
             | Self::Plan(_)
             | Self::Invalid(_)
             | Self::Warming { .. }

@@ -141,7 +141,10 @@ async fn read(
 ) {
     while let Ok((txn, message, fds)) = channel.receive::<FromWorker>().await {
         let what = match fds.into_iter().next() {
-            Some(text) => Heard::Rendered(id, text), // nothing else comes with a descriptor
+            Some(content) => match message {
+                FromWorker::Answer { name, at } => Heard::Answer(id, name, at, content),
+                _ => Heard::Rendered(id, content), // nothing else comes with a descriptor
+            },
             None => Heard::Message(id, txn, Box::new(message)),
         };
         if heard.send(what).await.is_err() {

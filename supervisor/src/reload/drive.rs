@@ -13,6 +13,7 @@ use baton_shared::os::scm;
 use baton_shared::words::{GenerationId, Monotonic};
 use tokio::sync::mpsc;
 
+use super::answers::Answers;
 use super::callers::Callers;
 use super::event::{Action, Content, End, Event, Said, Snapshotted, TxnId, WorkerId};
 use super::keeper::Keeper;
@@ -34,6 +35,8 @@ pub enum Heard {
     Message(WorkerId, u64, Box<FromWorker>),
     /// A worker rendered its configuration: the text, sealed.
     Rendered(WorkerId, OwnedFd),
+    /// A worker fetched something that later ones will want, too.
+    Answer(WorkerId, String, Monotonic, OwnedFd),
     /// A worker's channel is broken.
     Lost(WorkerId),
     /// A worker's process has ended.
@@ -71,6 +74,7 @@ pub(crate) struct Drive<T> {
     pub(super) keeper: Keeper,
     pub(super) soft: SoftState,
     pub(super) tickets: TicketKeys,
+    pub(super) answers: Answers,
     pub(super) started: Monotonic,
 }
 
@@ -83,6 +87,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             keeper: Keeper::new(settings.history.as_ref()),
             soft: SoftState::default(),
             tickets: TicketKeys::default(),
+            answers: Answers::default(),
             settings,
             tell,
             heard,
@@ -149,6 +154,10 @@ impl<T: FnMut(Notice)> Drive<T> {
                 }
                 None
             },
+            Heard::Answer(_, name, at, content) => {
+                self.answers.keep(name, at, content);
+                None
+            },
             Heard::Lost(worker) => Some(Event::Lost(worker)),
             Heard::Exited(worker, end) => Some(Event::Exited(worker, end)),
             Heard::Snapshot(txn, set, what) => {
@@ -205,7 +214,12 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.need_tickets(worker);
                 return None;
             },
-            FromWorker::Rendered => return None, // came with its descriptor: `Heard::Rendered`
+            FromWorker::NeedAnswer { name } => {
+                self.need_answer(worker, name);
+                return None;
+            },
+            // Came with their descriptors: `Heard`.
+            FromWorker::Answer { .. } | FromWorker::Rendered => return None,
             FromWorker::Plan(plan) => {
                 let hash = self.close_set(worker);
                 Said::Planned { plan: Box::new(plan), hash }

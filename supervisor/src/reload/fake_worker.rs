@@ -139,6 +139,7 @@ impl Fake {
             | ToWorker::File { .. }
             | ToWorker::Soft { .. }
             | ToWorker::Tickets
+            | ToWorker::Answer { .. }
             | ToWorker::HandOverFrom => {},
         }
         true

@@ -12,6 +12,7 @@ mod sources;
 mod sockets;
 mod soft;
 mod tickets;
+mod answers;
 mod keeper;
 mod status;
 mod callers;

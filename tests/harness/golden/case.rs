@@ -41,6 +41,9 @@ pub struct Case {
     /// Header fields at the backends that are not compared.
     #[serde(default)]
     pub ignore_seen_headers: Vec<String>,
+    /// Backends of which it is not compared what they saw: when keys are fetched is the gateway's own choice.
+    #[serde(default)]
+    pub ignore_seen_backends: Vec<String>,
     /// Whether the gateway starts, or refuses to.
     pub starts: bool,
     /// By name, by `METHOD TARGET`, the answers in turn; the last one stays.

@@ -81,8 +81,10 @@ fn seen(case: &Case, found: &mut Vec<String>, want: &Want, got: &Want) {
     let (Some(want), Some(got)) = (&want.seen, &got.seen) else { return };
     let framing = want.iter().all(|seen| seen.framing.is_some());
     let plain = |list: &[Seen]| {
+        let is_ignored = |seen: &&Seen| case.ignore_seen_backends.contains(&seen.backend);
         let mut list: Vec<String> = list
             .iter()
+            .filter(|seen| !is_ignored(seen))
             .map(|seen| {
                 let headers = kept(&seen.headers, &case.ignore_seen_headers);
                 let framing = seen.framing.as_deref().filter(|_| framing).unwrap_or("any");

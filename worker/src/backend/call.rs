@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, REFERER};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, REFERER,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 use tokio::time::Instant;
@@ -15,11 +17,13 @@ use super::cache::{self, Cache, Entry, Fields, Found, Question, Validators};
 use super::exchange::{Outbound, Whom};
 use super::failure::{CallError, Failure};
 use super::limits;
+use super::oauth2::{Age, ClientCredentials};
 use super::query::{Pair, QueryFilter, QueryState};
 use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, Line, Own};
 use super::via::Proxy;
 use crate::guards::client_ip::ClientAddress;
+use crate::guards::jwt::Verified;
 use crate::message::{Head, RequestBody};
 use crate::plan::template::{TemplateError, Values};
 use crate::plan::{BackendPlan, Host, HostTarget, Hosts, OnError, OnRedirect, Scheme, ThreadState};
@@ -46,11 +50,17 @@ pub(crate) struct CallValues<'a> {
     pub(crate) params: &'a Params<'a>,
     /// Fields of earlier answers, where the endpoint is sequential.
     pub(crate) answers: &'a [Option<Vec<u8>>],
+    /// The token that was checked, if one was.
+    pub(crate) token: Option<&'a Verified>,
 }
 
 impl Values for CallValues<'_> {
     fn param(&self, index: usize) -> Option<&[u8]> {
         self.params.value(index)
+    }
+
+    fn claim(&self, name: &str) -> Option<&[u8]> {
+        self.token?.param(name)
     }
 
     fn answer(&self, place: usize) -> Option<&[u8]> {
@@ -243,11 +253,62 @@ impl<'a> Sender<'a> {
         asked: Asked,
         validators: Option<&Validators>,
     ) -> Result<Answer, CallError> {
+        match &self.backend.credentials {
+            Some(credentials) if self.backend.is_own(self.host.host()) => {
+                // In a box: the way of requests without a token stays small.
+                Box::pin(self.exchange_with_token(credentials, request, asked, validators)).await
+            },
+            Some(_) | None => self.exchange_as(None, request, asked, validators).await,
+        }
+    }
+
+    /// `auth/client-credentials`: a backend that does not take the token may have forgotten it, and gets another once.
+    async fn exchange_with_token(
+        &self,
+        credentials: &ClientCredentials,
+        request: &mut Option<Outbound>,
+        asked: Asked,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, CallError> {
+        let (token, age) = credentials.token(self.thread, self.deadline).await?;
+        let is_empty = request.as_ref().is_some_and(|request| request.body().is_empty());
+        let is_repeatable = age == Age::Kept && is_empty;
+        let answer = self.exchange_as(Some(&token), request, asked, validators).await?;
+        if answer.status != StatusCode::UNAUTHORIZED || !is_repeatable {
+            return Ok(answer);
+        }
+        credentials.forget(&token);
+        let Ok((other, _)) = credentials.token(self.thread, self.deadline).await else {
+            return Ok(answer);
+        };
+        let Ok((mut request, _)) = self.build(RequestBody::Empty) else { return Ok(answer) };
+        if let Some(validators) = validators {
+            validators.apply(request.headers_mut());
+        }
+        self.exchange_as(Some(&other), &mut Some(request), asked, validators).await
+    }
+
+    async fn exchange_as(
+        &self,
+        token: Option<&HeaderValue>,
+        request: &mut Option<Outbound>,
+        asked: Asked,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, CallError> {
+        let authorize = |request: &mut Outbound| {
+            if let Some(token) = token {
+                request.headers_mut().insert(AUTHORIZATION, token.clone());
+            }
+        };
+        if let Some(request) = request {
+            authorize(request);
+        }
         let again = || {
             let (mut request, _) = self.build(RequestBody::Empty).ok()?;
             if let Some(validators) = validators {
                 validators.apply(request.headers_mut());
             }
+            authorize(&mut request);
             Some(request)
         };
         let client = &self.thread.client;

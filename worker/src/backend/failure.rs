@@ -180,6 +180,9 @@ pub enum CallError {
     /// The backend does not open a WebSocket.
     #[error("websocket: bad handshake: {0}")]
     Handshake(super::upgrade::HandshakeError),
+    /// There is no token for it (`auth/client-credentials`).
+    #[error("{0}")]
+    Token(Box<super::oauth2::TokenError>),
     /// The client's host is no host.
     #[error("{0}")]
     Host(crate::plan::HostError),

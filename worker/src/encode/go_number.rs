@@ -6,7 +6,7 @@ use crate::decode::Numbers;
 
 /// Shortest digits that read back the same; exponents below 1e-6 and from 1e21 on. Infinity and NaN
 /// have no JSON: `None`.
-pub(super) fn float64(number: f64) -> Option<String> {
+pub(crate) fn float64(number: f64) -> Option<String> {
     if !number.is_finite() {
         return None;
     }
@@ -35,7 +35,7 @@ pub(super) fn shown(text: &[u8], numbers: Numbers) -> Cow<'_, [u8]> {
 }
 
 /// `strconv.FormatFloat(number, 'g', -1, 64)`.
-fn shortest(number: f64) -> String {
+pub(crate) fn shortest(number: f64) -> String {
     let scientific = format!("{number:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);

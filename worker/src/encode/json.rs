@@ -28,6 +28,35 @@ pub(super) fn object(data: &Data) -> Bytes {
     Bytes::from(writer.out)
 }
 
+/// The whole object with texts in place of some of its fields that are objects: `token` gets such a field's name and its
+/// JSON and says whether it has a text for it, and whether that could be made.
+pub(crate) fn with_tokens(
+    data: &Data,
+    token: impl Fn(&[u8], &[u8]) -> Option<Option<Vec<u8>>>,
+) -> Option<Bytes> {
+    let Some(fields) = &data.root else { return Some(Bytes::from_static(b"null")) };
+    let mut writer = Writer::new(data.written_bytes_guess());
+    for (index, field) in fields.iter().enumerate() {
+        writer.out.push(if index == 0 { b'{' } else { b',' });
+        let Some(document) = data.document(field) else { continue };
+        let name = document.key(field.entry.key());
+        let mut json = Vec::new();
+        value(document, field.entry.value, &mut json);
+        let text = if json.first() == Some(&b'{') { token(name, &json) } else { None };
+        match text {
+            None => writer.member(document, &field.entry),
+            Some(text) => {
+                // The key alone.
+                let alone = Entry::new(field.entry.key(), field.entry.value, false);
+                writer.begin(document, &alone, true);
+                escape::plain(&text?, &mut writer.out);
+            },
+        }
+    }
+    writer.out.extend_from_slice(if fields.is_empty() { b"{}" } else { b"}" });
+    Some(Bytes::from(writer.out))
+}
+
 /// What stands under `collection`; without it an empty array.
 pub(super) fn collection(data: &Data) -> Bytes {
     let Some((document, value)) = data.find(b"collection") else {

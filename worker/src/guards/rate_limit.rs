@@ -267,7 +267,7 @@ mod tests {
                 Ok(()) => '1',
                 Err(Refusal::ClientLimited) => 'c',
                 Err(Refusal::Limited) => 'a',
-                Err(Refusal::NotBuilt | Refusal::Bot) => 'n',
+                Err(_) => 'n',
             }
         }
 

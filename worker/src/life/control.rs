@@ -1,7 +1,7 @@
 //! The control loop: the supervisor's messages in, orders to the threads and answers out.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use super::threads::{Figures, Order, Setup, Threads, Told};
 use super::{figures, probe};
 use crate::connection::census::Census;
 use crate::connection::thread::Moving;
+use crate::guards::jwt::Fetched;
 use crate::handover::give::{self, Giver, Progress};
 use crate::handover::take;
 use crate::plan::Plan;
@@ -102,6 +103,8 @@ struct Worker {
     plan: Arc<Plan>,
     threads: Threads,
     told: UnboundedReceiver<Told>,
+    /// What was fetched and is to be kept for later workers.
+    fetched: UnboundedReceiver<Fetched>,
     giver: UnboundedSender<give::Order>,
     progress: Arc<Progress>,
     accepting: Round,
@@ -168,6 +171,11 @@ impl Worker {
         let back = Box::new(threads.dealer());
         let task = Giver::new(Arc::clone(&progress), back).run(orders, departures);
         drop(tokio::task::spawn_local(task));
+        let (keep, fetched) = unbounded_channel();
+        plan.keys.tell_of(keep);
+        if let Some(revoker) = &plan.revoker {
+            revoker.start();
+        }
         plan.warm().await;
         fault::strike(Phase::Ready);
         if plan.tls.is_some() {
@@ -180,6 +188,7 @@ impl Worker {
             plan,
             threads,
             told,
+            fetched,
             giver,
             progress,
             accepting: Round::default(),
@@ -219,6 +228,7 @@ impl Worker {
                         break end;
                     }
                 },
+                Some(fetched) = self.fetched.recv() => self.keep(fetched).await,
                 () = self.progress.changed.notified() => {},
                 () = tokio::time::sleep(HANDOVER_LOOK), if self.must_look() => {},
                 () = until(deadline), if deadline.is_some() => break self.cut_the_rest().await,
@@ -297,6 +307,7 @@ impl Worker {
             ToWorker::Start(_)
             | ToWorker::File { .. }
             | ToWorker::Soft { .. }
+            | ToWorker::Answer { .. }
             | ToWorker::Listen { .. } => {},
         }
         None
@@ -328,6 +339,14 @@ impl Worker {
             self.threads.tell_all(|| Order::End);
         }
         self.ping(0, OWN_PING);
+    }
+
+    /// Later workers shall not have to fetch it; without a supervisor there is none.
+    async fn keep(&self, fetched: Fetched) {
+        let Fetched { name, at, content } = fetched;
+        let Ok(sealed) = memfd::sealed("baton-answer", &content) else { return };
+        let message = FromWorker::Answer { name, at };
+        let _gone = self.channel.send(0, &message, &[sealed.as_fd()]).await;
     }
 
     /// The supervisor is gone: accept a little longer, then drain and end.

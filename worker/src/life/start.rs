@@ -10,7 +10,7 @@ use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker}
 use baton_shared::log;
 use baton_shared::os::memfd;
 use baton_shared::soft::{Memory, Tenant};
-use baton_shared::words::GenerationId;
+use baton_shared::words::{GenerationId, Monotonic};
 
 use super::control::End;
 use super::planning::{self, Planning, Wish};
@@ -38,6 +38,8 @@ pub(super) async fn prepare(channel: &Channel) -> Result<(Start, Arc<Plan>, Sock
     let planning = planning::start(start.clone(), text).map_err(|_error| End::Failed)?;
     let plan = await_plan(channel, txn, planning).await?;
     keep_soft_state(channel, txn, &plan, start.generation).await?;
+    take_answers(channel, txn, &plan).await?;
+    share_revocations(channel, txn, &plan).await?;
     say(channel, txn, &FromWorker::Plan(plan.summary())).await?;
     let sockets = await_sockets(channel).await?;
     Ok((start, plan, sockets))
@@ -128,6 +130,63 @@ async fn keep_soft_state(
     let Err(error) = plan.soft.keep_privately() else { return Ok(()) };
     say(channel, txn, &FromWorker::Fatal { reason: error.to_string() }).await?;
     Err(End::Failed)
+}
+
+/// What earlier workers fetched need not be fetched again: a provider may be down just now.
+async fn take_answers(channel: &Channel, txn: u64, plan: &Plan) -> Result<(), End> {
+    for name in plan.keys.names() {
+        if let (Some(at), fds) = need_answer(channel, txn, &name).await?
+            && let Some(content) = content(&fds)
+        {
+            plan.keys.remember(&name, &content, at);
+        }
+    }
+    Ok(())
+}
+
+/// What was revoked stays so: the memory is that of the worker before, or new and then that of the next.
+async fn share_revocations(channel: &Channel, txn: u64, plan: &Plan) -> Result<(), End> {
+    /// It is never too old to be kept.
+    const ALWAYS: Monotonic = Monotonic::from_nanos(u64::MAX);
+    let Some(revoker) = &plan.revoker else { return Ok(()) };
+    let name = revoker.name();
+    let (_, fds) = need_answer(channel, txn, &name).await?;
+    if fds.first().is_some_and(|memory| revoker.keep_in(memory)) {
+        return Ok(());
+    }
+    let kept = revoker.memory().map(|memory| (revoker.keep_in(&memory), memory));
+    match kept {
+        Ok((true, memory)) => {
+            let message = FromWorker::Answer { name, at: ALWAYS };
+            channel.send(txn, &message, &[memory.as_fd()]).await.map_err(|_gone| End::Failed)
+        },
+        Ok((false, _)) | Err(_) => {
+            say(
+                channel,
+                txn,
+                &FromWorker::Fatal { reason: "no memory for revocations".to_owned() },
+            )
+            .await?;
+            Err(End::Failed)
+        },
+    }
+}
+
+async fn need_answer(
+    channel: &Channel,
+    txn: u64,
+    name: &str,
+) -> Result<(Option<Monotonic>, Vec<OwnedFd>), End> {
+    say(channel, txn, &FromWorker::NeedAnswer { name: name.to_owned() }).await?;
+    loop {
+        match channel.receive::<ToWorker>().await {
+            Ok((_, ToWorker::Answer { at, .. }, fds)) => return Ok((at, fds)),
+            Ok((txn, ToWorker::Ping { nonce }, _)) => alive(channel, txn, nonce).await?,
+            Ok((_, ToWorker::Quit, _)) => return Err(End::Asked),
+            Ok(_) => {},
+            Err(_gone) => return Err(End::Failed),
+        }
+    }
 }
 
 async fn await_sockets(channel: &Channel) -> Result<Sockets, End> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use baton_shared::config::model::{BackendConfig, EndpointConfig};
 use http::{Method, Uri};
 
+use super::client_credentials;
 use super::compile::Compiler;
 use super::files;
 use super::graphql;
@@ -19,6 +20,7 @@ use crate::backend::cache::Cache;
 use crate::backend::exchange::Reuse;
 use crate::backend::graphql::GraphQl;
 use crate::backend::limits::{self, Limits};
+use crate::backend::oauth2::ClientCredentials;
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
 use crate::files::Folder;
@@ -55,6 +57,8 @@ pub struct BackendPlan {
     pub(crate) cache: Option<Cache>,
     /// `backend/graphql`.
     pub(crate) graphql: Option<Box<GraphQl>>,
+    /// `auth/client-credentials`.
+    pub(crate) credentials: Option<Box<ClientCredentials>>,
 }
 
 /// Whom the requests of a backend may be sent to.
@@ -102,7 +106,18 @@ impl BackendPlan {
         black_box((self.place, self.any_method, self.on_redirect, self.limits.is_some()));
         black_box((self.fixed.is_some(), self.cache.is_some(), self.files.is_some()));
         black_box((self.query == QueryFilter::Nothing, self.method == Method::GET));
-        black_box(self.graphql.is_some());
+        black_box((self.graphql.is_some(), self.credentials.is_some()));
+    }
+
+    /// Whether this is one of the hosts that the file names for it; a redirect may lead to others.
+    pub(crate) fn is_own(&self, host: &Host) -> bool {
+        let Some(id) = host.id else { return false };
+        match &self.hosts {
+            Hosts::Fixed(targets) => targets
+                .iter()
+                .any(|one| matches!(one, HostTarget::Host { host, .. } if *host == id)),
+            Hosts::Service(_) => id.is_found(),
+        }
     }
 
     /// The method that is sent for a client's request: an operation of GraphQL has its own.
@@ -210,6 +225,7 @@ fn compile_with(
         on_redirect: on_redirect(compiler, backend),
         cache,
         graphql: graphql.map(Box::new),
+        credentials: client_credentials::compile(compiler, backend),
     }
 }
 

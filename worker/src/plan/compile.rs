@@ -1,6 +1,7 @@
 //! Configuration → plan.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::config::model::{GoDuration, Namespace, ServiceConfig, Wait};
@@ -22,7 +23,9 @@ use crate::backend::pool::PoolLimits;
 use crate::backend::resolve::Resolver;
 use crate::backend::resolve::conf::Servers;
 use crate::backend::via::Proxies;
+use crate::guards::api_keys::{self, Keys};
 use crate::guards::client_ip::ClientIp;
+use crate::guards::jwt::{self, KeyClient, SourcesDraft};
 use crate::guards::rate_limit::RateConfig;
 use crate::observe::access_log::AccessLogPlan;
 use crate::payload::Gunzips;
@@ -56,13 +59,13 @@ const KEEP_ADDRESSES: Duration = Duration::from_secs(30);
 
 /// What grows while a plan is compiled.
 #[derive(Debug)]
-pub(super) struct Compiler<'a> {
-    pub(super) service: &'a ServiceConfig,
+pub(crate) struct Compiler<'a> {
+    pub(crate) service: &'a ServiceConfig,
     pub(super) options: &'a Options,
-    pub(super) files: &'a Files,
+    pub(crate) files: &'a Files,
     pub(super) hosts: HostTable,
     pub(super) lines: LinesTable,
-    pub(super) soft: SoftPlan,
+    pub(crate) soft: SoftPlan,
     /// `qos/ratelimit/service`.
     pub(super) service_rate: Option<RateConfig>,
     /// Of `qos/http-cache`.
@@ -73,6 +76,10 @@ pub(super) struct Compiler<'a> {
     pub(super) shared: SharedParts,
     /// `client_tls` of the service and of backends.
     pub(super) client_tls: ClientTlsTable,
+    /// Of `auth/validator`: who is asked for keys.
+    pub(crate) key_sources: SourcesDraft,
+    /// `auth/api-keys`
+    pub(super) api_keys: Option<Arc<Keys>>,
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
@@ -83,12 +90,12 @@ pub(super) struct Compiler<'a> {
 
 impl Compiler<'_> {
     /// Says something about what stands at a place.
-    pub(super) fn tell(&mut self, at: &JsonPointer, text: impl Into<String>) {
+    pub(crate) fn tell(&mut self, at: &JsonPointer, text: impl Into<String>) {
         self.notices.push(self.service.source.notice(at, text));
     }
 
     /// Says why this cannot be served at all: what KrakenD panics of at its start.
-    pub(super) fn refuse(&mut self, at: &JsonPointer, text: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, at: &JsonPointer, text: impl Into<String>) {
         self.refusals.push(self.service.source.notice(at, text));
     }
 
@@ -124,6 +131,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         stores: Stores::default(),
         services: Services::new(keep_addresses(config)),
         shared: SharedParts::default(),
+        key_sources: SourcesDraft::default(),
+        api_keys: None,
         backends: 0,
         notices: Vec::new(),
         refusals: Vec::new(),
@@ -141,6 +150,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     compiler.service_rate = service_rate(&mut compiler);
     let server_tls = tls::server(&mut compiler);
     tls::of_service(&mut compiler);
+    compiler.api_keys = api_keys::compile_keys(&mut compiler);
     let endpoints: Vec<_> = config
         .endpoints
         .iter()
@@ -153,6 +163,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         .collect();
     let guards = guard::service(&mut compiler);
     let site = files::site(&mut compiler);
+    let revoker = config.extra_config.namespaces.get("auth/revoker");
+    let revoker = revoker.and_then(|block| jwt::compile_revoker(&mut compiler, block));
     if !compiler.refusals.is_empty() {
         return Err(refused([compiler.refusals, compiler.missing].concat()));
     }
@@ -164,6 +176,20 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         .into_plans(&options.files, compiler.hosts.need_tls() || compiler.services.need_tls());
     let threads = threads(config, options);
     let hosts = compiler.hosts.into_hosts();
+    let client = client(config, threads);
+    let resolver = Resolver::new(
+        keep_addresses(config),
+        name_servers(config),
+        compiler.services.into_services(),
+    );
+    let proxies = Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty());
+    let agent = format!("KrakenD Version {version}");
+    let keys = compiler.key_sources.into_store(KeyClient {
+        dial: client.dial,
+        resolver: Arc::clone(&resolver),
+        proxies: proxies.clone(),
+        agent: agent.clone().into(),
+    });
     Ok(Plan {
         listeners: vec![listener(config, &options.options)],
         policy: policy(config),
@@ -185,17 +211,16 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         host_values: hosts.iter().map(|host| lasting::value(&*host.authority)).collect(),
         hosts,
         backends: compiler.backends,
-        resolver: Resolver::new(
-            keep_addresses(config),
-            name_servers(config),
-            compiler.services.into_services(),
-        ),
+        resolver,
+        keys,
+        revoker,
+        tokens_kept: tokens_kept(config).div_ceil(threads),
         tls: server_tls,
         client_tls,
-        client: client(config, threads),
+        client,
         threads,
-        proxies: Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty()),
-        agent: lasting::value(format!("KrakenD Version {version}")),
+        proxies,
+        agent: lasting::value(agent),
         lines: compiler.lines.into_lines(),
         failures,
         soft: compiler.soft,
@@ -212,6 +237,12 @@ pub fn check_plan(
     options: &CompileOptions,
 ) -> Result<Vec<Notice>, Box<Invalid>> {
     compile(config, options).map(|plan| plan.notices)
+}
+
+/// `"@baton".token_cache`, of all threads.
+fn tokens_kept(config: &ServiceConfig) -> usize {
+    const TOKENS: usize = 10_000;
+    config.baton.token_cache.unwrap_or(TOKENS)
 }
 
 fn listener(config: &ServiceConfig, options: &Options) -> SocketAddr {

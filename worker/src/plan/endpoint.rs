@@ -12,8 +12,10 @@ use super::guard;
 use super::payload;
 use super::pipe::{self, Pipe};
 use crate::encode::OutputEncoding;
+use crate::guards::api_keys::{self, ApiKeys};
 use crate::guards::bot_detector::BotDetector;
 use crate::guards::json_schema::JsonSchema;
+use crate::guards::jwt;
 use crate::guards::rate_limit::RateLimit;
 use crate::payload::Payload;
 use crate::respond::lines::{Completed, LinesId};
@@ -32,6 +34,12 @@ pub struct Endpoint {
     pub(crate) stream: StreamBound,
     /// `security/bot-detector`.
     pub(crate) bots: Option<Box<BotDetector>>,
+    /// `auth/api-keys`: what key it asks for.
+    pub(crate) api_keys: Option<Box<ApiKeys>>,
+    /// `auth/validator`: what token it asks for.
+    pub(crate) token: Option<jwt::Gate>,
+    /// `auth/signer`: what becomes of its answers.
+    pub(crate) signing: Option<jwt::Signing>,
     /// How often it may be asked: the service's limits, then its own.
     pub(crate) rate_limits: Box<[RateLimit]>,
     /// What is said of the bodies of requests.
@@ -124,13 +132,18 @@ pub(super) fn compile(
     let pipe = if closed { Pipe::NotBuilt } else { pipe::compile(compiler, config) };
     let output = pipe.output();
     let lines = output.map(|output| data_lines(compiler, config, output)).unwrap_or_default();
+    let signing = jwt::compile_signer(compiler, config);
     Endpoint {
         place,
         tag: format!("ENDPOINT: {}", config.route).into(),
         timeout: timeout(config),
         stream: StreamBound::of(config),
         bots: guard::bot_detector(compiler, &config.extra_config),
-        rate_limits: rate_limits(compiler, config),
+        api_keys: api_keys::compile(compiler, compiler.api_keys.clone().as_ref(), config)
+            .map(Box::new),
+        token: jwt::compile(compiler, config),
+        rate_limits: rate_limits(compiler, config, signing.as_ref()),
+        signing,
         payload: payload::of(compiler, config),
         schema: guard::schema(compiler, config),
         pipe,
@@ -138,9 +151,14 @@ pub(super) fn compile(
     }
 }
 
-fn rate_limits(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Box<[RateLimit]> {
+/// An endpoint that signs has none of its own, as in KrakenD.
+fn rate_limits(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    signing: Option<&jwt::Signing>,
+) -> Box<[RateLimit]> {
     const NAMESPACE: &str = "qos/ratelimit/router";
-    let block = config.extra_config.namespaces.get(NAMESPACE);
+    let block = config.extra_config.namespaces.get(NAMESPACE).filter(|_| signing.is_none());
     let own = block.map(|block| {
         let owner = format!("{NAMESPACE}\0{} {}", config.method, config.route);
         compiler.rate_config(block, &owner)

@@ -9,6 +9,7 @@ use baton_shared::control::message::Notice;
 
 use super::{graphql, tls};
 use crate::guards::json_schema::{self, JsonSchema};
+use crate::guards::jwt;
 
 /// More files than this for one schema are a loop of somebody's.
 const SCHEMA_FILES_MAX: usize = 256;
@@ -30,6 +31,10 @@ pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Include
     let mut included = Included { files: Files::new(), notices: graphql::include(config, sources) };
     tls::read(config, sources, &mut included.files);
     for endpoint in &config.endpoints {
+        for path in jwt::files(endpoint) {
+            let read = || sources.file(path);
+            included.files.entry(path.to_owned()).or_insert_with(read);
+        }
         if let Some(block) = endpoint.extra_config.namespaces.get("validation/json-schema") {
             let read = read_schemas(block, sources, &mut included.files);
             let compiled =

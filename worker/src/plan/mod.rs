@@ -5,7 +5,9 @@
 
 pub mod template;
 mod edge;
+pub(crate) mod block;
 mod backend;
+mod client_credentials;
 mod compile;
 mod endpoint;
 mod files;
@@ -37,6 +39,7 @@ use http::HeaderValue;
 
 pub use backend::BackendPlan;
 pub(crate) use backend::{HostTarget, Hosts, OnError, OnRedirect};
+pub(crate) use compile::Compiler;
 pub use compile::{CompileOptions, check_plan, compile};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::StreamDeadline;
@@ -59,6 +62,7 @@ use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
 use crate::files::Site;
 use crate::guards::client_ip::ClientIp;
+use crate::guards::jwt::{KeyStore, Revoker};
 use crate::guards::service::ServiceGuards;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
@@ -113,6 +117,12 @@ pub struct Plan {
     pub(crate) tls: Option<ServerTls>,
     /// How backends are met, by [`Host::tls`].
     pub(crate) client_tls: Box<[ClientTlsPlan]>,
+    /// Keys of providers, fetched beside the serving threads.
+    pub(crate) keys: Arc<KeyStore>,
+    /// `auth/revoker`
+    pub(crate) revoker: Option<Arc<Revoker>>,
+    /// Good tokens that a thread remembers.
+    pub(crate) tokens_kept: usize,
     /// How backends are spoken to.
     pub(crate) client: ClientPlan,
     /// Serving threads; at least one.
@@ -224,7 +234,8 @@ impl Plan {
             None => true,
         };
         let names = self.hosts.iter().filter(is_direct).map(|host| &*host.name);
-        self.resolver.warm(names.filter(|name| name.parse::<IpAddr>().is_err())).await;
+        let names = names.filter(|name| name.parse::<IpAddr>().is_err());
+        tokio::join!(self.resolver.warm(names), self.keys.warm());
     }
 
     /// `Host` for a host of the table.

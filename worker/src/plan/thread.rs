@@ -16,6 +16,7 @@ use crate::backend::discover::Discovered;
 use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
 use crate::guards::client_ip::ClientAddress;
+use crate::guards::jwt::{ThreadKeys, TokenCache};
 use crate::message::Request;
 use crate::proxy::Background;
 use crate::route::builtin::GoTime;
@@ -32,6 +33,10 @@ pub struct ThreadState {
     pub(crate) balancer: Balancer,
     /// Hosts of services.
     pub(crate) discovered: Discovered,
+    /// Keys of providers.
+    pub(crate) keys: ThreadKeys,
+    /// Tokens that were found good.
+    pub(crate) tokens: TokenCache,
     clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
     /// What is held of clients' bodies for several calls.
     pub(crate) held_bytes: Cell<usize>,
@@ -60,6 +65,8 @@ impl ThreadState {
             },
             balancer: Balancer::new(settings.balance, plan.backends),
             discovered: Discovered::new(plan.resolver.services.len()),
+            keys: ThreadKeys::new(plan.keys.len()),
+            tokens: TokenCache::new(plan.tokens_kept),
             clients: RefCell::new(clients.into()),
             held_bytes: Cell::new(0),
             background: Background::default(),

@@ -25,6 +25,27 @@ pub(super) async fn run(
     body: RequestBody,
     begun: Instant,
 ) -> Result<Response, Failure> {
+    let part = match outcome(thread, endpoint, plan, asked, body, begun).await? {
+        Outcome::Data(part) => part,
+        Outcome::Partial(part, failure) => {
+            tell(endpoint, &failure);
+            part
+        },
+        Outcome::Failed(failure) => return Err(failure),
+    };
+    let rendered = encode::render(plan.output, &part.data, asked.head.field("accept"));
+    Ok(respond::data(thread, endpoint, rendered, completed(&part)))
+}
+
+/// Makes the calls and does what is to be done to what they gave.
+pub(super) async fn outcome(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    plan: &DataPlan,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    begun: Instant,
+) -> Result<Outcome, Failure> {
     let deadline = begun + plan.budget;
     let mut share = Share::new(&thread.held_bytes);
     let mut body = CallBody::new(body, plan.body, &mut share, deadline).await?;
@@ -45,16 +66,7 @@ pub(super) async fn run(
     if let Some(overlay) = &plan.overlay {
         outcome = overlay.apply(outcome);
     }
-    let part = match outcome {
-        Outcome::Data(part) => part,
-        Outcome::Partial(part, failure) => {
-            tell(endpoint, &failure);
-            part
-        },
-        Outcome::Failed(failure) => return Err(failure),
-    };
-    let rendered = encode::render(plan.output, &part.data, asked.head.field("accept"));
-    Ok(respond::data(thread, endpoint, rendered, completed(&part)))
+    Ok(outcome)
 }
 
 /// Makes calls of any shape.

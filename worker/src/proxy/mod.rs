@@ -14,6 +14,7 @@ mod parallel;
 mod schema;
 mod sequential;
 mod shadow;
+mod sign;
 mod single;
 mod static_data;
 mod websocket;
@@ -22,11 +23,13 @@ mod tests;
 
 use std::rc::Rc;
 
+use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::backend::{CallValues, Caller, Decoding, Failure};
 use crate::decode::Data;
 use crate::guards::client_ip::ClientAddress;
+use crate::guards::jwt::{Signing, Verified};
 use crate::message::{Head, RequestBody, Response};
 use crate::plan::{Endpoint, Pipe, ThreadState};
 use crate::respond;
@@ -49,6 +52,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) params: &'a Params<'a>,
     /// Fields of earlier answers, where the endpoint is sequential.
     pub(crate) answers: &'a [Option<Vec<u8>>],
+    /// The token that was checked, if one was asked for.
+    pub(crate) token: Option<&'a Rc<Verified>>,
 }
 
 impl<'a> Asked<'a> {
@@ -57,15 +62,16 @@ impl<'a> Asked<'a> {
         client: ClientAddress<'a>,
         params: &'a Params<'a>,
     ) -> Self {
-        Self { head, client, params, answers: &[] }
+        Self { head, client, params, answers: &[], token: None }
     }
 
-    const fn caller(&self, decoding: Decoding) -> Caller<'a> {
+    fn caller(&self, decoding: Decoding) -> Caller<'a> {
         Caller { head: self.head, client: self.client, values: self.values(), decoding }
     }
 
-    const fn values(&self) -> CallValues<'a> {
-        CallValues { params: self.params, answers: self.answers }
+    fn values(&self) -> CallValues<'a> {
+        let token = self.token.map(|token| &**token);
+        CallValues { params: self.params, answers: self.answers, token }
     }
 }
 
@@ -75,6 +81,8 @@ pub(crate) struct Part {
     pub(crate) data: Data,
     /// Whether nothing that was asked for is missing.
     pub(crate) completed: Completed,
+    /// The status that the backend's answer sets; only signers pass it on.
+    pub(crate) status: Option<StatusCode>,
 }
 
 /// What came of some calls.
@@ -109,7 +117,17 @@ pub(crate) async fn run(
     let mut share = Share::new(&thread.held_bytes);
     if let Some(schema) = &endpoint.schema {
         let deadline = begun + endpoint.timeout;
-        body = Box::pin(schema::check(schema, body, &mut share, deadline)).await?;
+        let checked = Box::pin(schema::check(schema, body, &mut share, deadline)).await;
+        body = match (checked, &endpoint.signing) {
+            (Ok(body), _) => body,
+            (Err(failure), Some(Signing::Live(signer))) => {
+                return Ok(sign::failed(signer, &failure));
+            },
+            (Err(failure), _) => return Err(failure),
+        };
+    }
+    if let Some(Signing::Live(signer)) = &endpoint.signing {
+        return Ok(Box::pin(sign::run(thread, endpoint, signer, asked, body, begun)).await);
     }
     match &endpoint.pipe {
         Pipe::Data(plan) => data::run(thread, endpoint, plan, asked, body, begun).await,

@@ -16,6 +16,7 @@ use super::background::{Full, Running};
 use super::body::CallBody;
 use super::{Asked, data};
 use crate::guards::client_ip::ClientAddress;
+use crate::guards::jwt::Verified;
 use crate::message::Head;
 use crate::plan::{Endpoint, Pipe, ThreadState};
 use crate::route::Params;
@@ -25,6 +26,7 @@ struct Copied {
     head: Head,
     client: Client,
     params: Params<'static>,
+    token: Option<Rc<Verified>>,
 }
 
 enum Client {
@@ -60,6 +62,7 @@ async fn run(running: Running, place: usize, copied: Copied, body: CallBody) {
     let Some(shadow) = &plan.shadow else { return };
     let deadline = Instant::now() + shadow.budget;
     let asked = Asked::new(&copied.head, copied.client(), &copied.params);
+    let asked = Asked { token: copied.token.as_ref(), ..asked };
     drop(data::call(thread, &shadow.calls, &asked, body, deadline).await);
 }
 
@@ -69,7 +72,8 @@ impl Copied {
             ClientAddress::Peer(ip) => Client::Peer(ip),
             ClientAddress::Forwarded(text) => Client::Forwarded(text.into()),
         };
-        Self { head: asked.head.clone(), client, params: asked.params.to_owned() }
+        let (params, token) = (asked.params.to_owned(), asked.token.cloned());
+        Self { head: asked.head.clone(), client, params, token }
     }
 
     fn client(&self) -> ClientAddress<'_> {

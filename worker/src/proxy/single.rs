@@ -56,13 +56,13 @@ async fn exchange(
         return failed(thread, backend, answer).await;
     }
     let data = decode(decoder, answer.body).await?;
-    Ok(Part { data, completed: Completed::True })
+    Ok(Part { data, completed: Completed::True, status: None })
 }
 
 /// `encoding: no-op` where there is data: whatever the answer is, it contributes nothing.
 fn pass_over(mut answer: Answer) -> Part {
     answer.body.take_if_here();
-    Part { data: Data::empty(), completed: Completed::True }
+    Part { data: Data::empty(), completed: Completed::True, status: None }
 }
 
 /// KrakenD's JSON decoders stop at the end of their value: a gzip that is wrong behind it goes unseen.
@@ -101,7 +101,7 @@ async fn failed(
             let (body, _) = collect(body).await?;
             let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
             let data = error_details(name, status.as_u16(), &body, content_type);
-            Ok(Part { data, completed: Completed::False })
+            Ok(Part { data, completed: Completed::False, status: Some(status) })
         },
     }
 }

@@ -86,7 +86,8 @@ impl StaticData {
             // KrakenD panics before it comes here.
             failed @ Outcome::Failed(Failure::Flatmap) => failed,
             Outcome::Failed(failure) => {
-                let part = Part { data: self.data.copied(), completed: Completed::False };
+                let (data, completed) = (self.data.copied(), Completed::False);
+                let part = Part { data, completed, status: None };
                 Outcome::Partial(part, failure)
             },
         }
@@ -151,7 +152,7 @@ mod tests {
     }
 
     fn part(completed: Completed) -> Part {
-        Part { data: decode(|_| {}, r#"{"a":1,"b":2}"#).unwrap(), completed }
+        Part { data: decode(|_| {}, r#"{"a":1,"b":2}"#).unwrap(), completed, status: None }
     }
 
     fn outcomes() -> [Outcome; 4] {
@@ -207,7 +208,7 @@ mod tests {
         let empty =
             StaticData::compile(&node(object(vec![("data", object(Vec::new()))])), Format::Json)
                 .unwrap();
-        let null = Part { data: Data::null(), completed: Completed::True };
+        let null = Part { data: Data::null(), completed: Completed::True, status: None };
         let Outcome::Data(part) = empty.apply(Outcome::Data(null)) else { panic!("it succeeds") };
         assert_eq!(json(&part.data), "{}");
     }

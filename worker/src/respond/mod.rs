@@ -77,7 +77,8 @@ pub(crate) fn nothing(thread: &ThreadState) -> Response {
 pub(crate) fn refused(refusal: Refusal) -> Response {
     let status = match refusal {
         Refusal::NotBuilt => StatusCode::NOT_IMPLEMENTED,
-        Refusal::Bot => StatusCode::FORBIDDEN,
+        Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
+        Refusal::Bot | Refusal::Forbidden => StatusCode::FORBIDDEN,
         Refusal::ClientLimited => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Limited => StatusCode::SERVICE_UNAVAILABLE,
     };

@@ -21,6 +21,7 @@ pub(super) fn service(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonServ
         threads: one(&mut f, "threads", faults, threads),
         krakend_version: one(&mut f, "krakend_version", faults, version),
         name_servers: one(&mut f, "name_servers", faults, name_servers).unwrap_or_default(),
+        token_cache: one(&mut f, "token_cache", faults, count),
         limits: limits(&mut f, faults),
     };
     f.finish_strictly(faults);
@@ -116,6 +117,15 @@ fn large(node: &Node) -> Result<u64, &'static str> {
         _ => None,
     };
     parsed.ok_or("a positive whole number")
+}
+
+fn count(node: &Node) -> Result<usize, &'static str> {
+    const ALLOWED: &str = "a number from 0 to 10000000";
+    const MOST: usize = 10_000_000;
+    match &node.value {
+        Value::Number(text) => text.parse().ok().filter(|count| *count <= MOST).ok_or(ALLOWED),
+        _ => Err(ALLOWED),
+    }
 }
 
 fn size(node: &Node) -> Result<usize, &'static str> {

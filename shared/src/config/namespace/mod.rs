@@ -56,6 +56,12 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "security/bot-detector"),
     (Level::Endpoint, "security/bot-detector"),
     (Level::Endpoint, "validation/json-schema"),
+    (Level::Service, "auth/validator"),
+    (Level::Service, "auth/revoker"),
+    (Level::Service, "auth/api-keys"),
+    (Level::Endpoint, "auth/api-keys"),
+    (Level::Endpoint, "auth/validator"),
+    (Level::Endpoint, "auth/signer"),
     (Level::Service, "server/static-filesystem"),
     (Level::Backend, "backend/static-filesystem"),
     (Level::Endpoint, "proxy"),
@@ -68,6 +74,7 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Backend, "qos/circuit-breaker/http"),
     (Level::Backend, "qos/ratelimit/proxy"),
     (Level::Backend, "backend/graphql"),
+    (Level::Backend, "auth/client-credentials"),
     (Level::Backend, "qos/http-cache"),
 ];
 

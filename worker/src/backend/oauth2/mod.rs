@@ -1,0 +1,369 @@
+//! `auth/client-credentials`: a backend gets a token that the gateway fetched for itself (RFC 6749 §4.4).
+//!
+//! On the way: before an exchange, behind the cache. One token for all threads, one fetch at a time; who waits, waits no
+//! longer than its own deadline. KrakenD: credentials in a header first, in the form if that fails, and what worked is
+//! remembered. Here besides: a 401 of the backend drops the token and is tried once more with a new one, and the token goes to
+//! the hosts of its backend only.
+
+mod answer;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+
+use baton_shared::words::Monotonic;
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    USER_AGENT,
+};
+use http::{HeaderValue, Method, StatusCode, Uri};
+use http_body::Body as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Answer, AnswerError};
+use super::exchange::{Outbound, Whom};
+use super::failure::CallError;
+use crate::message::RequestBody;
+use crate::plan::{Host, HostError, ThreadState};
+use crate::route::percent::GoQuoted;
+
+/// The largest answer of a token server.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// What Go's `url.QueryEscape` leaves as it is.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A backend's credentials and the token that they gave last.
+#[derive(Debug)]
+pub(crate) struct ClientCredentials {
+    request: Request,
+    kept: Mutex<Kept>,
+    /// Held while a token is fetched.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+/// What is asked of the token server.
+#[expect(clippy::large_enum_variant, reason = "one stands in a backend's plan")]
+pub(crate) enum Request {
+    /// Nothing can be, and why.
+    Impossible(String),
+    Possible {
+        url: Box<str>,
+        host: Host,
+        uri: Uri,
+        /// Credentials in the header, and the form beside it.
+        header: (HeaderValue, Bytes),
+        /// All in the form.
+        form: Bytes,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    token: Option<Token>,
+    /// Which way worked.
+    style: Option<Style>,
+}
+
+/// Where credentials stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Header,
+    Form,
+}
+
+/// The value of `Authorization`, until it ends.
+#[derive(Clone)]
+struct Token {
+    value: HeaderValue,
+    ends: Option<Monotonic>,
+}
+
+/// How old a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// It served before: the backend may have forgotten it since.
+    Kept,
+    New,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The settings are at fault.
+    #[error("{0}")]
+    Impossible(String),
+    /// The server could not be asked.
+    #[error("Post \"{url}\": {error}")]
+    Call {
+        /// Whom was asked.
+        url: Box<str>,
+        /// What went wrong.
+        error: CallError,
+    },
+    /// Its answer broke off.
+    #[error("oauth2: cannot fetch token: {0}")]
+    Body(AnswerError),
+    /// It says no, in the words of RFC 6749 §5.2.
+    #[error("oauth2: {}", Quoted(_0))]
+    Refused(Box<[String]>),
+    /// It says no in other words.
+    #[error("oauth2: cannot fetch token: {status}\nResponse: {body}")]
+    Status {
+        /// Its status.
+        status: StatusCode,
+        /// Its words.
+        body: String,
+    },
+    /// It says yes in words that are not understood.
+    #[error("oauth2: cannot parse json: {0}")]
+    Json(String),
+    /// Its answer holds no token.
+    #[error("oauth2: server response missing access_token")]
+    Missing,
+    /// Its token cannot be sent.
+    #[error("oauth2: the token is no value of a header field")]
+    Unsendable,
+}
+
+struct Quoted<'a>(&'a [String]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, text) in self.0.iter().enumerate() {
+            let blank = if nth == 0 { "" } else { " " };
+            write!(f, "{blank}{}", GoQuoted(text.as_bytes()))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Impossible(why) => write!(f, "Impossible({why:?})"),
+            Self::Possible { url, .. } => write!(f, "Possible({url:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(token, ends {:?})", self.ends)
+    }
+}
+
+impl Request {
+    /// `form`: its fields, sorted.
+    pub(crate) fn new(
+        url: &str,
+        (id, secret): (&str, &str),
+        form: &BTreeMap<&str, Vec<&str>>,
+    ) -> Self {
+        let unsendable = |error: HostError| Self::Impossible(format!("Post \"{url}\": {error}"));
+        let (host, path) = match Host::parse(url) {
+            Ok(parsed) => parsed,
+            Err(error) => return unsendable(error),
+        };
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let Ok(uri) = Uri::try_from(path.split('#').next().unwrap_or_default()) else {
+            return unsendable(HostError::Authority(url.to_owned()));
+        };
+        let credentials = format!("{}:{}", escaped(id), escaped(secret));
+        let Ok(mut basic) = HeaderValue::try_from(format!("Basic {}", base64(&credentials))) else {
+            return unsendable(HostError::Credentials);
+        };
+        basic.set_sensitive(true);
+        let mut whole = form.clone();
+        if !id.is_empty() {
+            whole.insert("client_id", vec![id]);
+        }
+        if !secret.is_empty() {
+            whole.insert("client_secret", vec![secret]);
+        }
+        let header = (basic, written(form));
+        Self::Possible { url: url.into(), host, uri, header, form: written(&whole) }
+    }
+}
+
+impl ClientCredentials {
+    pub(crate) fn new(request: Request) -> Self {
+        Self { request, kept: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+    }
+
+    /// The value of `Authorization`; fetched if there is none, at most until `deadline`.
+    pub(crate) async fn token(
+        &self,
+        thread: &ThreadState,
+        deadline: Instant,
+    ) -> Result<(HeaderValue, Age), CallError> {
+        if let Some(value) = self.kept_token() {
+            return Ok((value, Age::Kept));
+        }
+        let fetched = async {
+            let _alone = self.fetching.lock().await;
+            match self.kept_token() {
+                // Somebody else was faster.
+                Some(value) => Ok(value),
+                None => self.fetch(thread, deadline).await,
+            }
+        };
+        match timeout_at(deadline, fetched).await {
+            Err(_) | Ok(Err(TokenError::Call { error: CallError::Late, .. })) => {
+                Err(CallError::Late)
+            },
+            Ok(Err(error)) => Err(CallError::Token(Box::new(error))),
+            Ok(Ok(value)) => Ok((value, Age::New)),
+        }
+    }
+
+    /// The backend does not take it.
+    pub(crate) fn forget(&self, value: &HeaderValue) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.token.as_ref().is_some_and(|token| token.value == *value) {
+            kept.token = None;
+        }
+    }
+
+    fn kept_token(&self) -> Option<HeaderValue> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = kept.token.as_ref()?;
+        let is_over = token.ends.is_some_and(|ends| ends <= Monotonic::now());
+        (!is_over).then(|| token.value.clone())
+    }
+
+    async fn fetch(
+        &self,
+        thread: &ThreadState,
+        deadline: Instant,
+    ) -> Result<HeaderValue, TokenError> {
+        let style = self.kept.lock().unwrap_or_else(PoisonError::into_inner).style;
+        let first = style.unwrap_or(Style::Header);
+        let (style, outcome) = match (self.ask(thread, first, deadline).await, style) {
+            (Err(_other_way), None) => (Style::Form, self.ask(thread, Style::Form, deadline).await),
+            (outcome, _) => (first, outcome),
+        };
+        let token = outcome?;
+        let value = token.value.clone();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Kept { token: Some(token), style: Some(style) };
+        Ok(value)
+    }
+
+    async fn ask(
+        &self,
+        thread: &ThreadState,
+        style: Style,
+        deadline: Instant,
+    ) -> Result<Token, TokenError> {
+        let Request::Possible { url, host, uri, header, form } = &self.request else {
+            let Request::Impossible(why) = &self.request else { return Err(TokenError::Missing) };
+            return Err(TokenError::Impossible(why.clone()));
+        };
+        let (basic, body) = match style {
+            Style::Header => (Some(&header.0), &header.1),
+            Style::Form => (None, form),
+        };
+        let via = thread.plan.proxies.as_ref().and_then(|proxies| proxies.of(host));
+        let whom = Whom { host, uri, via };
+        let make = || Some(outbound(host, uri, basic, body.clone()));
+        let mut request = make();
+        let answer = thread.client.exchange(whom, &mut request, make, deadline).await;
+        let mut answer = answer.map_err(|error| TokenError::Call { url: url.clone(), error })?;
+        if answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip") {
+            answer.body.gunzip();
+        }
+        let status = answer.status;
+        let content_type = answer.headers.get(CONTENT_TYPE).cloned();
+        let body = collect(answer).await?;
+        answer::understood(status, content_type.as_ref(), &body)
+    }
+}
+
+fn outbound(host: &Host, uri: &Uri, basic: Option<&HeaderValue>, body: Bytes) -> Outbound {
+    let length = HeaderValue::from(body.len());
+    let mut request = Outbound::new(RequestBody::Held(body).into());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    let headers = request.headers_mut();
+    if let Ok(authority) = HeaderValue::from_str(&host.authority) {
+        headers.insert(HOST, authority);
+    }
+    headers.insert(USER_AGENT, HeaderValue::from_static("Go-http-client/1.1"));
+    headers.insert(CONTENT_LENGTH, length);
+    if let Some(basic) = basic {
+        headers.insert(AUTHORIZATION, basic.clone());
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    request
+}
+
+/// The whole body; what is beyond the bound is not read.
+async fn collect(answer: Answer) -> Result<Vec<u8>, TokenError> {
+    let (mut body, mut whole) = (answer.body, Vec::new());
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame.map_err(TokenError::Body)?.into_data() {
+            whole.extend_from_slice(&data);
+        }
+        if whole.len() > ANSWER_BYTES_MAX {
+            whole.truncate(ANSWER_BYTES_MAX);
+            break;
+        }
+    }
+    Ok(whole)
+}
+
+/// Go's `url.QueryEscape`.
+fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, FORM).to_string().replace("%20", "+")
+}
+
+/// Go's `url.Values.Encode`: sorted by name.
+fn written(form: &BTreeMap<&str, Vec<&str>>) -> Bytes {
+    let pairs =
+        form.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let pairs: Vec<String> =
+        pairs.map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+    pairs.join("&").into()
+}
+
+/// With padding and the usual alphabet.
+fn base64(text: &str) -> String {
+    let mut url = Vec::new();
+    crate::guards::jwt::base64url::encode(text.as_bytes(), &mut url);
+    let standard = |byte: u8| match byte {
+        b'-' => '+',
+        b'_' => '/',
+        other => char::from(other),
+    };
+    let mut text: String = url.into_iter().map(standard).collect();
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_and_credentials_are_written_as_go_writes_them() {
+        let form =
+            BTreeMap::from([("z", vec!["1", "2"]), ("a", vec!["q w", "&="]), ("s", vec![""])]);
+        assert_eq!(written(&form), "a=q+w&a=%26%3D&s=&z=1&z=2");
+        assert_eq!(base64("id%2Fx:se+cret"), "aWQlMkZ4OnNlK2NyZXQ=");
+        assert_eq!(base64(":"), "Og==");
+    }
+
+    #[test]
+    fn neither_secrets_nor_tokens_are_shown() {
+        let request = Request::new("http://t/x", ("id", "se cret"), &BTreeMap::new());
+        let shown = format!("{:?}", ClientCredentials::new(request));
+        assert!(!shown.contains("cret") && !shown.contains("Basic"), "{shown}");
+    }
+}

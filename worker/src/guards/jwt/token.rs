@@ -1,0 +1,225 @@
+//! A token: where it stands in a request, and its parts, read by ourselves.
+//!
+//! KrakenD: the field first, then the cookie; `Bearer ` may be missing; blanks count nowhere; a token may come as JSON with
+//! one signature. Header and claims are strict JSON. Here besides: bounds, no empty `crit`, nothing unprotected.
+
+use std::borrow::Cow;
+
+use super::base64url;
+use super::json::{self, Json, member};
+use super::jwk::Jwk;
+use crate::message::Head;
+
+/// The longest token.
+const TOKEN_BYTES_MAX: usize = 128 << 10;
+/// The longest header of one: nobody has signed it yet.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+
+/// Where a token may stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// `auth_header_name`.
+    pub(crate) field: Box<str>,
+    /// `cookie_key`.
+    pub(crate) cookie: Box<str>,
+}
+
+/// The parts of a token. Nothing of it is to be believed before its signature is.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Token<'a> {
+    pub(crate) header: Header,
+    /// What is signed.
+    pub(crate) signed: Cow<'a, [u8]>,
+    /// The claims, as JSON.
+    pub(crate) claims: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// What is used of a token's header. No key comes from it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) algorithm: Box<str>,
+    pub(crate) kid: Box<str>,
+    pub(crate) x5t: Option<Box<str>>,
+    pub(crate) x5t_s256: Option<Box<str>>,
+}
+
+/// Why there is no token, or why it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("Token not found")]
+    NotFound,
+    #[error("go-jose/go-jose: compact JWS format must have three parts")]
+    Parts,
+    #[error("the token is too long")]
+    TooLong,
+    #[error("illegal base64 data")]
+    Base64,
+    #[error("the header of the token is malformed")]
+    Header,
+    #[error("the token has critical headers that are not understood")]
+    Critical,
+    #[error("go-jose/go-jose: too many signatures in payload; expecting only one")]
+    Signatures,
+    #[error("the token is no JSON serialization")]
+    Json,
+}
+
+impl Places {
+    /// The text of the token.
+    pub(crate) fn find<'h>(&self, head: &'h Head) -> Option<&'h [u8]> {
+        let field = head.field(&self.field).map(without_scheme).filter(|text| !text.is_empty());
+        field.or_else(|| cookie(head, &self.cookie)).filter(|text| !text.is_empty())
+    }
+}
+
+fn without_scheme(field: &[u8]) -> &[u8] {
+    const SCHEME: &[u8] = b"bearer ";
+    match field.split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) && !rest.is_empty() => rest,
+        Some(_) | None => field,
+    }
+}
+
+/// The first cookie of this name that Go reads: of visible bytes, perhaps in quotes.
+fn cookie<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
+    let lines = head.fields().filter(|(field, _)| field.eq_ignore_ascii_case("cookie"));
+    let pairs = lines.flat_map(|(_, line)| line.split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| pair_of(pair.trim_ascii(), name)).next()
+}
+
+fn pair_of<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    let inside = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let value = inside.unwrap_or(value);
+    let is_good = |byte: &u8| matches!(byte, 0x20..0x7F) && !matches!(byte, b'"' | b';' | b'\\');
+    value.iter().all(is_good).then_some(value)
+}
+
+impl<'a> Token<'a> {
+    /// Takes the text of a token apart.
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, TokenError> {
+        if text.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
+        match without_blanks(text)? {
+            text if text.first() == Some(&b'{') => json_form(&text),
+            Cow::Borrowed(text) => compact(text),
+            Cow::Owned(text) => compact(&text).map(Token::into_owned),
+        }
+    }
+
+    fn into_owned(self) -> Token<'static> {
+        let Token { header, signed, claims, signature } = self;
+        Token { header, signed: Cow::Owned(signed.into_owned()), claims, signature }
+    }
+}
+
+/// Go drops all white space of Unicode.
+fn without_blanks(text: &[u8]) -> Result<Cow<'_, [u8]>, TokenError> {
+    if text.iter().all(u8::is_ascii_graphic) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let text = std::str::from_utf8(text).map_err(|_no_text| TokenError::Base64)?;
+    let kept: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    Ok(Cow::Owned(kept.into_bytes()))
+}
+
+/// `header.claims.signature`
+fn compact(text: &[u8]) -> Result<Token<'_>, TokenError> {
+    let mut parts = text.split(|byte| *byte == b'.');
+    let (Some(header), Some(claims), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(TokenError::Parts);
+    };
+    let signed = text.get(..header.len() + 1 + claims.len()).unwrap_or_default();
+    join(header, claims, signature, Some(signed))
+}
+
+/// A JWS in JSON (RFC 7515 §7.2), flattened or with a list of one.
+fn json_form(text: &[u8]) -> Result<Token<'static>, TokenError> {
+    let whole = json::read(text).map_err(|_malformed| TokenError::Json)?;
+    let members = whole.members().ok_or(TokenError::Json)?;
+    let signed = match member(members, "signatures") {
+        None | Some(Json::Null) => members,
+        Some(Json::List(signatures)) => match signatures.as_slice() {
+            [Json::Object(one)] => one,
+            [_] | [] => return Err(TokenError::Json),
+            _ => return Err(TokenError::Signatures),
+        },
+        Some(_) => return Err(TokenError::Json),
+    };
+    // What nobody signed decides nothing (RFC 8725 §2.1).
+    if member(signed, "header").is_some() || member(members, "header").is_some() {
+        return Err(TokenError::Json);
+    }
+    let part = |members, name| member(members, name).and_then(Json::text).ok_or(TokenError::Json);
+    let (header, claims) = (part(signed, "protected")?, part(members, "payload")?);
+    let signature = part(signed, "signature")?;
+    join(header.as_bytes(), claims.as_bytes(), signature.as_bytes(), None).map(Token::into_owned)
+}
+
+/// `signed`: header and claims as they stand, if they stand together.
+fn join<'a>(
+    header: &[u8],
+    claims: &[u8],
+    signature: &[u8],
+    signed: Option<&'a [u8]>,
+) -> Result<Token<'a>, TokenError> {
+    if header.len() > HEADER_BYTES_MAX {
+        return Err(TokenError::TooLong);
+    }
+    let decode = |text| base64url::decode(text).ok_or(TokenError::Base64);
+    let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
+    let signed = match signed {
+        Some(signed) if header.is_canonical && claims.is_canonical => Cow::Borrowed(signed),
+        Some(_) | None => {
+            let mut signed = Vec::new();
+            base64url::encode(&header.bytes, &mut signed);
+            signed.push(b'.');
+            base64url::encode(&claims.bytes, &mut signed);
+            Cow::Owned(signed)
+        },
+    };
+    let header = Header::read(&header.bytes)?;
+    Ok(Token { header, signed, claims: claims.bytes, signature: signature.bytes })
+}
+
+impl Header {
+    fn read(text: &[u8]) -> Result<Self, TokenError> {
+        let json = json::read(text).map_err(|_malformed| TokenError::Header)?;
+        let members = json.members().ok_or(TokenError::Header)?;
+        let optional = |name| match member(members, name) {
+            None => Ok(None),
+            Some(value) => value.text().map(Some).ok_or(TokenError::Header),
+        };
+        critical(members)?;
+        if let Some(key) = member(members, "jwk") {
+            // Never used; a broken one gives the token away as made by hand.
+            Jwk::read(key).map_err(|_no_key| TokenError::Header)?;
+        }
+        // Of other types they name no key, as in KrakenD.
+        let thumbprint = |name| member(members, name).and_then(Json::text).map(Into::into);
+        Ok(Self {
+            algorithm: optional("alg")?.ok_or(TokenError::Header)?.into(),
+            kid: optional("kid")?.unwrap_or_default().into(),
+            x5t: thumbprint("x5t"),
+            x5t_s256: thumbprint("x5t#S256"),
+        })
+    }
+}
+
+/// RFC 7515 §4.1.11: a list that is not empty, of names that are there and understood. The only one is `b64` (RFC 7797),
+/// and claims are always in base64.
+fn critical(members: &[(Box<str>, Json)]) -> Result<(), TokenError> {
+    if member(members, "b64").is_some_and(|b64| *b64 != Json::Bool(true)) {
+        return Err(TokenError::Critical);
+    }
+    let Some(critical) = member(members, "crit") else { return Ok(()) };
+    let Json::List(names) = critical else { return Err(TokenError::Critical) };
+    let is_known = |name: &Json| name.text() == Some("b64");
+    let is_good =
+        !names.is_empty() && names.iter().all(is_known) && member(members, "b64").is_some();
+    if is_good { Ok(()) } else { Err(TokenError::Critical) }
+}
