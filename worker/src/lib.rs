@@ -13,6 +13,7 @@ mod payload;
 pub mod serve;
 pub mod route;
 pub mod guards;
+pub mod script;
 pub mod proxy;
 pub mod backend;
 pub mod decode;

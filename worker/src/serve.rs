@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use crate::backend::Failure;
 use crate::message::{Head, Request, RequestBody, Response};
-use crate::plan::ThreadState;
+use crate::plan::{Endpoint, Scripts, ThreadState};
 use crate::proxy::{self, Asked};
 use crate::route::table::Target;
 use crate::route::{self, Found, Params, builtin};
-use crate::{guards, payload, respond};
+use crate::{guards, payload, respond, script};
 
 /// As KrakenD's log has it.
 const DEBUG_TAG: &str = "ENDPOINT: /__debug/*";
@@ -63,6 +63,9 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
         request.client.set(client.ip());
     }
     let asked = Asked::new(head, client, &params);
+    if let Some(scripts) = &endpoint.scripts {
+        return Box::pin(scripted(thread, endpoint, scripts, &asked, body, begun)).await;
+    }
     let mut admitted = None;
     let asked = match guards::run(thread, endpoint, asked, &mut admitted, begun).await {
         Ok(asked) => asked,
@@ -79,6 +82,52 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
             respond::failed(thread, failure)
         },
     }
+}
+
+/// The same for an endpoint with scripts: one between its guards, one around its pipe.
+async fn scripted(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    scripts: &Scripts,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    begun: Instant,
+) -> Response {
+    let mut admitted = None;
+    let asked = match guards::first(thread, endpoint, *asked, &mut admitted, begun).await {
+        Ok(asked) => asked,
+        Err(refusal) => return respond::refused(refusal),
+    };
+    let (seen, values);
+    let (asked, body) = match &scripts.endpoint {
+        None => (asked, body),
+        Some(block) => {
+            let request = (asked.head, &*scripts.names, asked.params);
+            let deadline = begun + endpoint.timeout;
+            let run = script::endpoint::run(thread, block, request, body, deadline);
+            let scripted = match run.await {
+                Ok(scripted) => scripted,
+                Err(error) => return script::endpoint::refused(&endpoint.tag, &error),
+            };
+            (seen, values) = (scripted.head, Params::of(&scripted.params));
+            (Asked { head: &seen, params: &values, ..asked }, scripted.body)
+        },
+    };
+    if let Err(refusal) = guards::limits(thread, endpoint, &asked) {
+        return respond::refused(refusal);
+    }
+    let body = match endpoint.payload.bound(body) {
+        Ok(body) => body,
+        Err(error) => return respond::failed(thread, Failure::Upload(error)),
+    };
+    let answer = match &scripts.proxy {
+        None => proxy::run(thread, endpoint, &asked, body, begun).await,
+        Some(script) => script::proxy::run(thread, endpoint, script, &asked, body, begun).await,
+    };
+    answer.unwrap_or_else(|failure| {
+        proxy::tell(endpoint, &failure);
+        respond::failed(thread, failure)
+    })
 }
 
 pub(crate) fn asked(head: &Head) -> route::Asked<'_> {

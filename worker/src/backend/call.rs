@@ -20,7 +20,7 @@ use super::limits;
 use super::oauth2::{Age, ClientCredentials};
 use super::query::{Pair, QueryFilter, QueryState};
 use super::redirect::{self, FirstBody, LocationError, NextBody};
-use super::request::{Asked, Line, Own};
+use super::request::{Asked, HeaderPlan, Line, Own};
 use super::via::Proxy;
 use crate::guards::client_ip::ClientAddress;
 use crate::guards::jwt::Verified;
@@ -33,7 +33,7 @@ use crate::route::Params;
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The client's side of a call.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<'a> {
     pub(crate) head: &'a Head,
     /// Whose request it is, as it is believed.
@@ -42,6 +42,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) values: CallValues<'a>,
     /// What the answer is for.
     pub(crate) decoding: Decoding,
+    /// In place of the backend's, where a script made the fields.
+    pub(crate) headers: Option<&'a HeaderPlan>,
 }
 
 /// What a `url_pattern` is filled with.
@@ -106,6 +108,57 @@ pub(crate) async fn call(
     if let Ok(first) = answer {
         answer = match first.status.is_redirection() {
             // In a box: the way of all other answers stays small.
+            true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
+            false => Ok(first),
+        };
+    }
+    pass.hear_http(backend, &answer);
+    answer
+}
+
+/// Whom a call goes to, for scripts that may change it.
+#[derive(Clone, Debug)]
+pub(crate) struct Aim {
+    pub(crate) host: Host,
+    pub(crate) uri: Uri,
+    pub(crate) method: Method,
+}
+
+impl Aim {
+    /// The whole URL.
+    pub(crate) fn url(&self) -> String {
+        format!("{}{}", self.host, self.uri)
+    }
+}
+
+/// Whom a call would go to.
+pub(crate) fn aim(
+    thread: &ThreadState,
+    backend: &BackendPlan,
+    caller: &Caller<'_>,
+) -> Result<Aim, Failure> {
+    let (picked, uri) = choose(thread, backend, caller, Vec::new())?;
+    let method = backend.method(caller.head).clone();
+    Ok(Aim { host: picked.host().clone(), uri, method })
+}
+
+/// Makes a call that a script aimed.
+pub(crate) async fn call_at(
+    thread: &ThreadState,
+    backend: &BackendPlan,
+    caller: &Caller<'_>,
+    aim: &Aim,
+    body: RequestBody,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
+    let (body, kept) = Kept::of(body);
+    let pass = limits::enter_http(thread, backend)?;
+    let Aim { host, uri, method } = aim;
+    let (host, uri) = (Picked::Named(host), uri.clone());
+    let sender = Sender { thread, backend, caller, method, host, uri, adjust: &|_| {}, deadline };
+    let mut answer = sender.send(body).await;
+    if let Ok(first) = answer {
+        answer = match first.status.is_redirection() {
             true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
             false => Ok(first),
         };
@@ -224,7 +277,8 @@ impl<'a> Sender<'a> {
         let client = self.thread.client_value(&self.caller.client);
         let own = Own { agent: &self.thread.plan.agent, client, host: value };
         let line = Line { method: self.method, uri: self.uri.clone() };
-        let (mut request, asked) = self.backend.headers.build(self.caller.head, body, line, own);
+        let headers = self.caller.headers.unwrap_or(&self.backend.headers);
+        let (mut request, asked) = headers.build(self.caller.head, body, line, own);
         if self.backend.graphql.is_some() {
             request.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
         }

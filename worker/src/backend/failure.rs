@@ -16,6 +16,7 @@ use super::answer::AnswerError;
 use crate::decode::DecodeError;
 use crate::message::UploadError;
 use crate::plan::Host;
+use crate::script::ScriptError;
 use crate::tls::alert::TlsError;
 
 /// Why an endpoint has no data to give. All are 500 but those that say otherwise.
@@ -81,6 +82,9 @@ pub enum Failure {
     /// The client's body is not what `validation/json-schema` asks for: 400.
     #[error("{0}")]
     Schema(Box<str>),
+    /// A script stopped: what it says.
+    #[error(transparent)]
+    Script(Box<ScriptError>),
     /// The client's body has no variables for a mutation.
     #[error("{0}")]
     Variables(String),

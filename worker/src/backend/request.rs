@@ -50,6 +50,8 @@ pub(crate) struct HeaderPlan {
 enum Pass {
     Listed(Box<[HeaderName]>),
     All,
+    /// What a script made, or of that what is listed.
+    Scripted(Option<Box<[HeaderName]>>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ enum Agent {
     Gateway,
     /// The gateway's if the client has none.
     Client,
+    /// Go's if a script left none.
+    Scripted,
     Go,
 }
 
@@ -132,6 +136,50 @@ impl HeaderPlan {
         }
     }
 
+    /// For requests whose fields a script made: they pass as they are, but what the backend's list filters.
+    pub(crate) fn scripted(
+        backend: Option<&[String]>,
+        compression: Compression,
+        keep_alive: super::exchange::Reuse,
+    ) -> Self {
+        let names = backend.filter(|names| !names.is_empty());
+        let listed = names.map(|names| {
+            let names =
+                names.iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
+            names.collect()
+        });
+        let all = ["*".to_owned()];
+        let plan = Self::compile(&all, backend.unwrap_or_default(), compression, keep_alive);
+        Self {
+            pass: Pass::Scripted(listed),
+            agent: Agent::Scripted,
+            via: Passes::No,
+            forwarded_for: Passes::No,
+            forwarded_host: Passes::No,
+            ..plan
+        }
+    }
+
+    /// The fields as scripts see them: what passes of the client's, and what the gateway tells.
+    pub(crate) fn proxied(&self, head: &Head, own: Own<'_>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        self.put_proxied(head, own, &mut headers);
+        headers
+    }
+
+    fn put_proxied(&self, head: &Head, own: Own<'_>, headers: &mut HeaderMap) {
+        self.pass(head, headers);
+        self.name_agent(head, own.agent, headers);
+        if self.forwarded_for == Passes::Yes {
+            headers.insert(X_FORWARDED_FOR, own.client);
+        }
+        if self.forwarded_host == Passes::Yes
+            && let Some(host) = value(head, &head.host)
+        {
+            headers.insert(X_FORWARDED_HOST, host);
+        }
+    }
+
     /// The request for a backend, from the client's.
     pub(crate) fn build(
         &self,
@@ -142,16 +190,7 @@ impl HeaderPlan {
     ) -> (Outbound, Asked) {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(HOST, own.host.clone());
-        self.pass(head, &mut headers);
-        self.name_agent(head, own.agent, &mut headers);
-        if self.forwarded_for == Passes::Yes {
-            headers.insert(X_FORWARDED_FOR, own.client);
-        }
-        if self.forwarded_host == Passes::Yes
-            && let Some(host) = value(head, &head.host)
-        {
-            headers.insert(X_FORWARDED_HOST, host);
-        }
+        self.put_proxied(head, own, &mut headers);
         if let Some(close) = &self.connection {
             headers.insert(CONNECTION, close.clone());
         }
@@ -200,22 +239,31 @@ impl HeaderPlan {
                 let name = HeaderName::from_bytes(name).ok()?;
                 (!ends_here(&name)).then_some(name)
             },
+            Pass::Scripted(listed) => {
+                let name = HeaderName::from_bytes(name).ok()?;
+                let is_forwarded = name == X_FORWARDED_FOR || name == X_FORWARDED_HOST;
+                let passes = is_forwarded || !ends_here(&name);
+                let is_listed = listed.as_ref().is_none_or(|listed| listed.contains(&name));
+                (passes && is_listed).then_some(name)
+            },
         }
     }
 
     fn name_agent(&self, head: &Head, own: &HeaderValue, headers: &mut HeaderMap) {
         let client = match (self.via, self.agent) {
             (Passes::No, Agent::Gateway | Agent::Go) => None,
-            (Passes::Yes, _) | (_, Agent::Client) => head.field_span("user-agent"),
+            (Passes::Yes, _) | (_, Agent::Client | Agent::Scripted) => {
+                head.field_span("user-agent")
+            },
         };
         if client.is_some() && self.via == Passes::Yes {
             headers.insert(X_FORWARDED_VIA, own.clone());
         }
         let client = client.and_then(|span| value(head, span));
         let agent = match (self.agent, client) {
-            (Agent::Client, Some(client)) => client,
+            (Agent::Client | Agent::Scripted, Some(client)) => client,
             (Agent::Client, None) | (Agent::Gateway, _) => own.clone(),
-            (Agent::Go, _) => GO_AGENT,
+            (Agent::Go, _) | (Agent::Scripted, None) => GO_AGENT,
         };
         headers.insert(USER_AGENT, agent);
     }

@@ -36,7 +36,7 @@ pub use xml::{Problem as XmlProblem, XmlError};
 pub(crate) use canonical::Canonical;
 pub(crate) use data::{Document, Entry, Value};
 pub(crate) use flatmap::Doubt;
-pub(crate) use json::{first_value_end, pieces};
+pub(crate) use json::{Maker, first_value_end, pieces, walk};
 
 /// Longest body that can be decoded: positions are four bytes, and keys of broken UTF-8 may grow
 /// to three times their length.
@@ -96,6 +96,16 @@ struct Reshape {
 }
 
 impl Decoder {
+    /// JSON as it is.
+    pub(crate) fn plain() -> Self {
+        Self {
+            encoding: Encoding::Json,
+            is_collection: false,
+            shape: Shape::default(),
+            flatmap: None,
+        }
+    }
+
     /// Whether the body is read to its end: the others stop behind their value.
     #[must_use]
     pub const fn reads_all(&self) -> bool {

@@ -12,7 +12,7 @@ use super::escape;
 use crate::decode::{Data, Document, Entry, Value};
 
 /// The whole object.
-pub(super) fn object(data: &Data) -> Bytes {
+pub(crate) fn object(data: &Data) -> Bytes {
     let Some(fields) = &data.root else { return Bytes::from_static(b"null") };
     if let ([only], Some(span)) = (data.documents.as_slice(), data.verbatim) {
         return only.input.slice(span.start as usize..span.end as usize);

@@ -26,6 +26,7 @@ pub(crate) use escape::plain as json_string;
 pub(crate) use escape::text as json_text;
 pub(crate) use go_number::{float64, shortest};
 pub(crate) use go_text::go_text;
+pub(crate) use json::object as json_object;
 pub(crate) use json::value as json_value;
 pub(crate) use json::with_tokens as json_with_tokens;
 pub use static_json::{Integers, static_json};

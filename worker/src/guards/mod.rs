@@ -45,6 +45,19 @@ pub(crate) async fn run<'a>(
     admitted: &'a mut Option<Admitted>,
     begun: Instant,
 ) -> Result<Asked<'a>, Refusal> {
+    let asked = first(thread, endpoint, asked, admitted, begun).await?;
+    limits(thread, endpoint, &asked)?;
+    Ok(asked)
+}
+
+/// What stands in front of an endpoint's script.
+pub(crate) async fn first<'a>(
+    thread: &ThreadState,
+    endpoint: &Endpoint,
+    asked: Asked<'a>,
+    admitted: &'a mut Option<Admitted>,
+    begun: Instant,
+) -> Result<Asked<'a>, Refusal> {
     if matches!(endpoint.pipe, Pipe::NotBuilt) {
         return Err(Refusal::NotBuilt);
     }
@@ -71,6 +84,14 @@ pub(crate) async fn run<'a>(
     if let Some(signing) = &endpoint.signing {
         Box::pin(signing.ready(thread, begun + endpoint.timeout)).await?;
     }
-    endpoint.rate_limits.iter().try_for_each(|limit| limit.check(&thread.plan.soft, &asked))?;
     Ok(asked)
+}
+
+/// What stands behind it.
+pub(crate) fn limits(
+    thread: &ThreadState,
+    endpoint: &Endpoint,
+    asked: &Asked<'_>,
+) -> Result<(), Refusal> {
+    endpoint.rate_limits.iter().try_for_each(|limit| limit.check(&thread.plan.soft, asked))
 }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::ALLOW;
+use tokio::time::Instant;
 
 use super::bot_detector::BotDetector;
 use super::cors::{Cors, Crossing};
@@ -16,7 +17,8 @@ use super::http_security::{HttpSecurity, Secured};
 use crate::message::{Head, Request, Response};
 use crate::plan::ThreadState;
 use crate::route::table::Target;
-use crate::route::{Found, Miss, Refusal};
+use crate::route::{Found, Miss, Params, Refusal};
+use crate::script::{Block, endpoint};
 use crate::{respond, serve};
 
 /// Those that a service has; at least one.
@@ -24,6 +26,8 @@ use crate::{respond, serve};
 pub(crate) struct ServiceGuards {
     pub(crate) cors: Option<Cors>,
     pub(crate) security: Option<HttpSecurity>,
+    /// `modifier/lua-endpoint`.
+    pub(crate) script: Option<Block>,
     pub(crate) bots: Option<BotDetector>,
 }
 
@@ -56,7 +60,7 @@ pub(crate) async fn guarded(
         }
     }
     let refused = match reach {
-        Reach::All => guards.inner(&request.head, &mut lines).err(),
+        Reach::All => guards.inner(thread, request, &mut lines).await.err(),
         Reach::Nobody | Reach::Outer => None,
     };
     let mut response = match refused {
@@ -94,14 +98,39 @@ fn reach(thread: &ThreadState, head: &Head) -> (Reach, Option<String>) {
 }
 
 impl ServiceGuards {
-    /// The guards behind the router; they may add lines to the answer.
-    fn inner(&self, head: &Head, lines: &mut Vec<u8>) -> Result<(), Box<Response>> {
+    /// The guards behind the router; they may add lines to the answer, and the script may change the request.
+    async fn inner(
+        &self,
+        thread: &ThreadState,
+        request: &mut Request,
+        lines: &mut Vec<u8>,
+    ) -> Result<(), Box<Response>> {
         if let Some(security) = &self.security {
-            lines.append(&mut security.check(head, Secured::No)?);
+            lines.append(&mut security.check(&request.head, Secured::No)?);
+        }
+        if let Some(block) = &self.script {
+            script(thread, block, request).await?;
         }
         if let Some(bots) = &self.bots {
-            bots.check(head).map_err(|refusal| Box::new(respond::refused(refusal)))?;
+            bots.check(&request.head).map_err(|refusal| Box::new(respond::refused(refusal)))?;
         }
         Ok(())
     }
+}
+
+/// `modifier/lua-endpoint` of the service: bounded by the service's `timeout`.
+async fn script(
+    thread: &ThreadState,
+    block: &Block,
+    request: &mut Request,
+) -> Result<(), Box<Response>> {
+    let body = std::mem::take(&mut request.body);
+    let deadline = Instant::now() + thread.plan.timeout;
+    let none = Params::none();
+    let run = endpoint::run(thread, block, (&request.head, &[], &none), body, deadline);
+    let scripted = Box::pin(run).await;
+    let scripted = scripted.map_err(|error| Box::new(endpoint::refused_by_service(&error)))?;
+    request.head = scripted.head;
+    request.body = scripted.body;
+    Ok(())
 }

@@ -12,6 +12,7 @@ use super::files;
 use super::graphql;
 use super::host::{Host, HostError, HostId};
 use super::http_cache;
+use super::script;
 use super::service;
 use super::settings;
 use super::template::{AnswerSlots, Template};
@@ -25,6 +26,7 @@ use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
 use crate::files::Folder;
 use crate::message::Head;
+use crate::script::backend::BackendScript;
 
 /// A call that an endpoint makes.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub struct BackendPlan {
     pub(crate) graphql: Option<Box<GraphQl>>,
     /// `auth/client-credentials`.
     pub(crate) credentials: Option<Box<ClientCredentials>>,
+    /// `modifier/lua-backend`.
+    pub(crate) script: Option<Box<BackendScript>>,
 }
 
 /// Whom the requests of a backend may be sent to.
@@ -134,7 +138,10 @@ impl BackendPlan {
     /// The fields of earlier answers that it wants, by place, each once.
     pub(crate) fn answers(&self) -> Box<[usize]> {
         let graphql = self.graphql.iter().flat_map(|graphql| graphql.answers());
-        let mut places: Vec<usize> = self.url.answers().iter().copied().chain(graphql).collect();
+        let scripts = self.script.iter().flat_map(|script| script.answers());
+        let patterns = self.url.answers();
+        let patterns = patterns.iter().copied();
+        let mut places: Vec<usize> = patterns.chain(graphql).chain(scripts).collect();
         places.sort_unstable();
         places.dedup();
         places.into()
@@ -157,8 +164,11 @@ pub(super) fn compile(
     let compression =
         if service.disable_compression { Compression::None } else { Compression::Gzip };
     let reuse = if service.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive };
-    let headers =
-        HeaderPlan::compile(&endpoint.input_headers, &backend.input_headers, compression, reuse);
+    let headers = if script::is_proxied(endpoint) {
+        HeaderPlan::scripted(Some(&backend.input_headers), compression, reuse)
+    } else {
+        HeaderPlan::compile(&endpoint.input_headers, &backend.input_headers, compression, reuse)
+    };
     compile_with(compiler, endpoint, backend, headers, answers)
 }
 
@@ -208,6 +218,7 @@ fn compile_with(
     let graphql = graphql::compile(compiler, endpoint, backend, answers);
     let constant = url.constant().map(|(target, _)| target.clone());
     let fixed = constant.and_then(|target| Uri::from_maybe_shared(target).ok());
+    let script = script::backend(compiler, endpoint, backend, answers);
     compiler.backends += 1;
     BackendPlan {
         place: compiler.backends - 1,
@@ -216,7 +227,10 @@ fn compile_with(
         any_method: endpoint.route == "/*",
         fixed: fixed.map(|uri| compiler.shared.targets.share(Arc::new(uri))),
         url,
-        query: QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
+        query: match script::is_proxied(endpoint) {
+            true => QueryFilter::new(&["*".to_owned()], &backend.input_query_strings),
+            false => QueryFilter::new(&endpoint.input_query_strings, &backend.input_query_strings),
+        },
         hosts,
         headers: compiler.shared.headers.share(Arc::new(headers)),
         limits: limits::compile(&mut compiler.soft, endpoint, backend),
@@ -226,6 +240,7 @@ fn compile_with(
         cache,
         graphql: graphql.map(Box::new),
         credentials: client_credentials::compile(compiler, backend),
+        script,
     }
 }
 

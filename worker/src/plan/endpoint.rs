@@ -11,6 +11,7 @@ use super::compile::Compiler;
 use super::guard;
 use super::payload;
 use super::pipe::{self, Pipe};
+use super::script::{self, Scripts};
 use crate::encode::OutputEncoding;
 use crate::guards::api_keys::{self, ApiKeys};
 use crate::guards::bot_detector::BotDetector;
@@ -44,6 +45,8 @@ pub struct Endpoint {
     pub(crate) rate_limits: Box<[RateLimit]>,
     /// What is said of the bodies of requests.
     pub(crate) payload: Payload,
+    /// `modifier/lua-endpoint` and `modifier/lua-proxy`.
+    pub(crate) scripts: Option<Box<Scripts>>,
     /// `validation/json-schema`.
     pub(crate) schema: Option<Box<JsonSchema>>,
     /// What answers.
@@ -133,6 +136,16 @@ pub(super) fn compile(
     let output = pipe.output();
     let lines = output.map(|output| data_lines(compiler, config, output)).unwrap_or_default();
     let signing = jwt::compile_signer(compiler, config);
+    let scripts = script::endpoint(compiler, config);
+    let is_scripted = scripts.as_ref().is_some_and(|scripts| scripts.proxy.is_some());
+    let pipe = if signing.is_some() && is_scripted {
+        // Better no answer than one that nobody signed.
+        let text = "`auth/signer` beside `modifier/lua-proxy` is not built: this endpoint answers 501";
+        compiler.tell(&config.at, text);
+        Pipe::NotBuilt
+    } else {
+        pipe
+    };
     Endpoint {
         place,
         tag: format!("ENDPOINT: {}", config.route).into(),
@@ -145,6 +158,7 @@ pub(super) fn compile(
         rate_limits: rate_limits(compiler, config, signing.as_ref()),
         signing,
         payload: payload::of(compiler, config),
+        scripts,
         schema: guard::schema(compiler, config),
         pipe,
         lines,

@@ -6,6 +6,7 @@ use baton_shared::config::model::{EndpointConfig, ExtraConfig, Namespace};
 use baton_shared::config::node::Value;
 
 use super::compile::Compiler;
+use super::script;
 use crate::guards::bot_detector::BotDetector;
 use crate::guards::cors::{Cors, MaxAgeIsNoText};
 use crate::guards::http_security::HttpSecurity;
@@ -18,9 +19,13 @@ pub(super) fn service(compiler: &mut Compiler<'_>) -> Option<Box<ServiceGuards>>
     let guards = ServiceGuards {
         cors: cors(compiler, extra),
         security: security(compiler, extra),
+        script: script::service(compiler),
         bots: bot_detector(compiler, extra).map(|detector| *detector),
     };
-    let any = guards.cors.is_some() || guards.security.is_some() || guards.bots.is_some();
+    let any = guards.cors.is_some()
+        || guards.security.is_some()
+        || guards.script.is_some()
+        || guards.bots.is_some();
     any.then(|| Box::new(guards))
 }
 

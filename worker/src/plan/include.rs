@@ -1,13 +1,13 @@
 //! Files that a configuration names besides itself: read once, while it is, so that what was validated is what is served
 //! and saving one of them reloads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_shared::config::Sources;
 use baton_shared::config::model::{Namespace, ServiceConfig};
 use baton_shared::control::message::Notice;
 
-use super::{graphql, tls};
+use super::{graphql, script, settings, tls};
 use crate::guards::json_schema::{self, JsonSchema};
 use crate::guards::jwt;
 
@@ -30,6 +30,10 @@ pub struct Included {
 pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Included {
     let mut included = Included { files: Files::new(), notices: graphql::include(config, sources) };
     tls::read(config, sources, &mut included.files);
+    for path in script_sources(config) {
+        let content = sources.file(&path);
+        included.files.insert(path, content);
+    }
     for endpoint in &config.endpoints {
         for path in jwt::files(endpoint) {
             let read = || sources.file(path);
@@ -46,6 +50,20 @@ pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Include
         }
     }
     included
+}
+
+/// The files of scripts.
+fn script_sources(config: &ServiceConfig) -> BTreeSet<String> {
+    let endpoints = config.endpoints.iter();
+    let extras = endpoints.flat_map(|endpoint| {
+        let backends = endpoint.backend.iter().map(|backend| &backend.extra_config);
+        std::iter::once(&endpoint.extra_config).chain(backends)
+    });
+    let blocks = std::iter::once(&config.extra_config)
+        .chain(extras)
+        .flat_map(|extra| script::ALL.iter().filter_map(|name| extra.namespaces.get(*name)));
+    let sources = blocks.flat_map(|block| settings::strings(&block.settings, "sources"));
+    sources.map(str::to_owned).collect()
 }
 
 /// What a schema refers to, and what that refers to.

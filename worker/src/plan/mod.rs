@@ -20,6 +20,8 @@ pub(crate) mod lasting;
 mod metrics;
 mod payload;
 mod pipe;
+mod md5;
+mod script;
 mod service;
 pub(crate) mod settings;
 mod shared;
@@ -47,6 +49,7 @@ pub use host::{Host, HostError, HostId, Scheme};
 pub use include::{Files, Included, include};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
+pub(crate) use script::Scripts;
 use soft::SoftPlan;
 pub use thread::ThreadState;
 pub(crate) use tls::ClientTlsPlan;
@@ -99,6 +102,8 @@ pub struct Plan {
     pub(crate) unpacks: bool,
     /// `/__catchall`: the endpoint that gets what no other does.
     pub(crate) catch_all: Option<usize>,
+    /// `timeout` of the service.
+    pub(crate) timeout: Duration,
     /// `security/*` of the service; none, usually.
     pub(crate) guards: Option<Box<ServiceGuards>>,
     /// Whose request it is.

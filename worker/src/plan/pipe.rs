@@ -133,7 +133,7 @@ const CONCURRENT_MAX: i64 = 100;
 
 impl Pipe {
     /// From data to the client's body, where there is data.
-    pub(super) fn output(&self) -> Option<OutputEncoding> {
+    pub(crate) fn output(&self) -> Option<OutputEncoding> {
         match self {
             Self::Data(plan) => Some(plan.output),
             Self::NoOp(_) | Self::WebSocket(_) | Self::Empty | Self::NotBuilt => None,

@@ -15,11 +15,13 @@ use crate::backend::dial::Dialer;
 use crate::backend::discover::Discovered;
 use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
+use crate::backend::request::Own;
 use crate::guards::client_ip::ClientAddress;
 use crate::guards::jwt::{ThreadKeys, TokenCache};
 use crate::message::Request;
 use crate::proxy::Background;
 use crate::route::builtin::GoTime;
+use crate::script::Machines;
 
 /// Client addresses whose text is remembered; a power of two.
 const CLIENTS: usize = 64;
@@ -40,6 +42,8 @@ pub struct ThreadState {
     clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
     /// What is held of clients' bodies for several calls.
     pub(crate) held_bytes: Cell<usize>,
+    /// What scripts run in.
+    pub(crate) machines: Machines,
     /// What runs here and no client waits for.
     pub(crate) background: Background,
     started: Instant,
@@ -69,6 +73,7 @@ impl ThreadState {
             tokens: TokenCache::new(plan.tokens_kept),
             clients: RefCell::new(clients.into()),
             held_bytes: Cell::new(0),
+            machines: Machines::default(),
             background: Background::default(),
             started: Instant::now(),
             plan,
@@ -87,6 +92,12 @@ impl ThreadState {
     pub(crate) fn client_of(&self, request: &Request) -> Option<IpAddr> {
         let find = || self.plan.client_ip.find(&request.head, &request.peer).ip();
         request.client.get().or_else(find)
+    }
+
+    /// What the gateway tells about a request, but for the host.
+    pub(crate) fn own_fields(&self, client: &ClientAddress<'_>) -> Own<'_> {
+        static NOBODY: HeaderValue = HeaderValue::from_static("");
+        Own { agent: &self.plan.agent, client: self.client_value(client), host: &NOBODY }
     }
 
     /// `X-Forwarded-For` for a client.

@@ -25,20 +25,12 @@ pub(super) async fn run(
     body: RequestBody,
     begun: Instant,
 ) -> Result<Response, Failure> {
-    let part = match outcome(thread, endpoint, plan, asked, body, begun).await? {
-        Outcome::Data(part) => part,
-        Outcome::Partial(part, failure) => {
-            tell(endpoint, &failure);
-            part
-        },
-        Outcome::Failed(failure) => return Err(failure),
-    };
-    let rendered = encode::render(plan.output, &part.data, asked.head.field("accept"));
-    Ok(respond::data(thread, endpoint, rendered, completed(&part)))
+    let outcome = outcome(thread, endpoint, plan, asked, body, begun).await?;
+    answer(thread, endpoint, outcome, asked)
 }
 
-/// Makes the calls and does what is to be done to what they gave.
-pub(super) async fn outcome(
+/// Makes the calls; what came of them, reshaped.
+pub(crate) async fn outcome(
     thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
     plan: &DataPlan,
@@ -67,6 +59,34 @@ pub(super) async fn outcome(
         outcome = overlay.apply(outcome);
     }
     Ok(outcome)
+}
+
+/// What the client gets.
+pub(crate) fn answer(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    outcome: Outcome,
+    asked: &Asked<'_>,
+) -> Result<Response, Failure> {
+    let Some(output) = endpoint.pipe.output() else {
+        return Ok(respond::empty());
+    };
+    let part = match outcome {
+        Outcome::Data(part) => part,
+        Outcome::Partial(part, failure) => {
+            tell(endpoint, &failure);
+            part
+        },
+        Outcome::Failed(failure) => return Err(failure),
+    };
+    let rendered = encode::render(output, &part.data, asked.head.field("accept"));
+    let mut response = respond::data(thread, endpoint, rendered, completed(&part));
+    if let Some(fields) = part.fields
+        && !part.data.is_empty_object()
+    {
+        respond::add(&mut response, *fields);
+    }
+    Ok(response)
 }
 
 /// Makes calls of any shape.

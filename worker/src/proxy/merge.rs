@@ -70,5 +70,5 @@ fn join(first: Part, later: Part) -> Part {
         if is_whole(&first) && is_whole(&later) { Completed::True } else { Completed::False };
     let mut data = first.data;
     data.merge(later.data);
-    Part { data, completed, status: None }
+    Part::new(data, completed)
 }

@@ -23,7 +23,8 @@ mod tests;
 
 use std::rc::Rc;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use crate::backend::{CallValues, Caller, Decoding, Failure};
@@ -39,7 +40,7 @@ use crate::route::Params;
 pub(crate) use background::Background;
 use body::Share;
 pub(crate) use body::hold;
-pub(crate) use data::tell;
+pub(crate) use data::{answer, outcome, tell};
 pub(crate) use static_data::StaticData;
 
 /// What is known of a request once it is routed.
@@ -54,6 +55,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) answers: &'a [Option<Vec<u8>>],
     /// The token that was checked, if one was asked for.
     pub(crate) token: Option<&'a Rc<Verified>>,
+    /// Whether a body that is passed over is kept.
+    pub(crate) keeps_whole: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -62,11 +65,17 @@ impl<'a> Asked<'a> {
         client: ClientAddress<'a>,
         params: &'a Params<'a>,
     ) -> Self {
-        Self { head, client, params, answers: &[], token: None }
+        Self { head, client, params, answers: &[], token: None, keeps_whole: false }
     }
 
     fn caller(&self, decoding: Decoding) -> Caller<'a> {
-        Caller { head: self.head, client: self.client, values: self.values(), decoding }
+        Caller {
+            head: self.head,
+            client: self.client,
+            values: self.values(),
+            decoding,
+            headers: None,
+        }
     }
 
     fn values(&self) -> CallValues<'a> {
@@ -83,6 +92,16 @@ pub(crate) struct Part {
     pub(crate) completed: Completed,
     /// The status that the backend's answer sets; only signers pass it on.
     pub(crate) status: Option<StatusCode>,
+    /// Fields for the client, which only scripts set.
+    pub(crate) fields: Option<Box<HeaderMap>>,
+    /// The body that was passed over, where a later call of a chain wants it.
+    pub(crate) whole: Option<Bytes>,
+}
+
+impl Part {
+    pub(crate) const fn new(data: Data, completed: Completed) -> Self {
+        Self { data, completed, status: None, fields: None, whole: None }
+    }
 }
 
 /// What came of some calls.
@@ -129,6 +148,28 @@ pub(crate) async fn run(
     if let Some(Signing::Live(signer)) = &endpoint.signing {
         return Ok(Box::pin(sign::run(thread, endpoint, signer, asked, body, begun)).await);
     }
+    pipe(thread, endpoint, asked, body, begun).await
+}
+
+/// The body, once `validation/json-schema` has looked at it.
+pub(crate) async fn checked(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    body: RequestBody,
+    begun: Instant,
+) -> Result<RequestBody, Failure> {
+    let Some(schema) = &endpoint.schema else { return Ok(body) };
+    schema::check(schema, body, &mut Share::new(&thread.held_bytes), begun + endpoint.timeout).await
+}
+
+/// Runs the pipe alone.
+pub(crate) async fn pipe(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    begun: Instant,
+) -> Result<Response, Failure> {
     match &endpoint.pipe {
         Pipe::Data(plan) => data::run(thread, endpoint, plan, asked, body, begun).await,
         Pipe::NoOp(plan) => {

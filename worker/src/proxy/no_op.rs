@@ -7,8 +7,9 @@
 use std::future::poll_fn;
 use std::task::{Poll, ready};
 
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::Instant;
 
 use crate::backend::{Answer, AnswerBody, Decoding, Failure, call, files, limits};
@@ -16,6 +17,7 @@ use crate::files::{FileAnswer, Folder};
 use crate::message::{RequestBody, Response, ResponseBody};
 use crate::plan::{BackendPlan, NoOpPlan, StreamDeadline, ThreadState};
 use crate::respond::sniff;
+use crate::script::backend::{self as script, BackendScript, Called};
 
 /// Calls the backend and passes its answer on.
 pub(crate) async fn run(
@@ -33,9 +35,26 @@ pub(crate) async fn run(
         pass.hear(&served);
         return served;
     }
+    if let Some(script) = &backend.script {
+        let made = scripted(thread, plan, script, asked, body, deadline);
+        let made = Box::pin(made).await;
+        pass.hear(&made);
+        return made;
+    }
     let answer = call(thread, backend, &asked.caller(Decoding::None), body, deadline).await;
     pass.hear(&answer);
-    let Answer { status, mut headers, mut body, .. } = answer?;
+    let answer = answer?;
+    Ok(streamed(thread, plan, answer, stream_until).await)
+}
+
+/// The answer as it streams on.
+async fn streamed(
+    thread: &ThreadState,
+    plan: &NoOpPlan,
+    answer: Answer,
+    stream_until: StreamDeadline,
+) -> Response {
+    let Answer { status, mut headers, mut body, .. } = answer;
     let is_typed = headers.contains_key(CONTENT_TYPE) || headers.contains_key(CONTENT_ENCODING);
     let body = if let Some(bytes) = body.take_if_here() {
         if !is_typed && !bytes.is_empty() {
@@ -52,7 +71,29 @@ pub(crate) async fn run(
         }
         ResponseBody::Stream(body)
     };
-    Ok(Response { status, lines: thread.plan.lines.of(plan.lines), headers, body })
+    Response { status, lines: thread.plan.lines.of(plan.lines), headers, body }
+}
+
+/// `modifier/lua-backend`: what a script may change does not outlast the endpoint's `timeout`.
+async fn scripted(
+    thread: &ThreadState,
+    plan: &NoOpPlan,
+    script: &BackendScript,
+    asked: &super::Asked<'_>,
+    body: RequestBody,
+    deadline: Instant,
+) -> Result<Response, Failure> {
+    let caller = asked.caller(Decoding::None);
+    let called = script::call(thread, &plan.backend, script, &caller, body, deadline);
+    let (script, called) = called.await?;
+    let response = match called {
+        Called::Answer(answer) => streamed(thread, plan, *answer, StreamDeadline::Same).await,
+        Called::Skipped => Response {
+            lines: thread.plan.lines.of(plan.lines),
+            ..Response::new(StatusCode::OK, Bytes::new())
+        },
+    };
+    script.stream(response).await
 }
 
 /// `backend/static-filesystem`: a file as it is.

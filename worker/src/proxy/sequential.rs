@@ -40,7 +40,9 @@ pub(super) async fn run(
         if let Some(merged) = merge.part() {
             answers.look(&plan.wanted, &step.wants, &merged.data);
         }
-        let asked = Asked { answers: &answers.values, ..*asked };
+        let keeps_whole =
+            plan.wanted.iter().any(|wanted| wanted.backend == index && wanted.path.is_empty());
+        let asked = Asked { answers: &answers.values, keeps_whole, ..*asked };
         let outcome = concurrent::run(thread, &step.call, &asked, body.copy(), deadline).await;
         let goes_on = match outcome {
             Outcome::Partial(_, failure) | Outcome::Failed(failure) if index == 0 => {
@@ -68,12 +70,20 @@ pub(super) async fn run(
 impl Answers {
     /// Fields of an answer that just came; those of the one that is merged into are looked up later.
     fn note(&mut self, wanted: &[Wanted], index: usize, part: &Part) {
+        for (value, wanted) in self.values.iter_mut().zip(wanted) {
+            if wanted.backend == index
+                && wanted.path.is_empty()
+                && let Some(whole) = &part.whole
+            {
+                *value = Some(whole.to_vec());
+            }
+        }
         if self.first.is_none() && !part.data.is_null() {
             self.first = Some(index);
             return;
         }
         for (value, wanted) in self.values.iter_mut().zip(wanted) {
-            if wanted.backend == index {
+            if wanted.backend == index && !wanted.path.is_empty() {
                 *value = shown(&part.data, wanted);
             }
         }
@@ -88,6 +98,7 @@ impl Answers {
             };
             let is_found = value.as_ref().is_some_and(|value| !value.is_empty());
             if self.first == Some(wanted.backend)
+                && !wanted.path.is_empty()
                 && !is_found
                 && let Some(found) = shown(merged, wanted)
             {

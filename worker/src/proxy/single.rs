@@ -14,11 +14,13 @@ use tokio::time::Instant;
 
 use super::body::CallBody;
 use super::{Asked, Part};
-use crate::backend::{Answer, AnswerBody, AnswerError, Decoding, Failure, call, limits};
+use crate::backend::{Answer, AnswerBody, AnswerError, Caller, Decoding, Failure, call, limits};
 use crate::decode::{Data, DecodeError, Decoder};
 use crate::encode::error_details;
+use crate::message::RequestBody;
 use crate::plan::{BackendPlan, CallPlan, OnError, ThreadState};
 use crate::respond::lines::Completed;
+use crate::script::backend::{self as script, BackendScript, Called, Scripted};
 
 /// What is held of one answer in memory.
 const ANSWER_BYTES_MAX: u64 = 1 << 30;
@@ -46,23 +48,62 @@ async fn exchange(
     body: CallBody,
     deadline: Instant,
 ) -> Result<Part, Failure> {
-    let CallPlan { backend, decoder, .. } = plan;
+    let CallPlan { backend, .. } = plan;
     let body = body.send(&backend.method);
-    let answer = call(thread, backend, &asked.caller(Decoding::Gunzip), body, deadline).await?;
+    let caller = asked.caller(Decoding::Gunzip);
+    if let Some(script) = &backend.script {
+        return Box::pin(scripted(thread, plan, script, &caller, body, asked, deadline)).await;
+    }
+    let answer = call(thread, backend, &caller, body, deadline).await?;
+    read(thread, plan, answer, asked.keeps_whole).await
+}
+
+/// `modifier/lua-backend`.
+async fn scripted(
+    thread: &ThreadState,
+    plan: &CallPlan,
+    script: &BackendScript,
+    caller: &Caller<'_>,
+    body: RequestBody,
+    asked: &Asked<'_>,
+    deadline: Instant,
+) -> Result<Part, Failure> {
+    let called = script::call(thread, &plan.backend, script, caller, body, deadline);
+    let (script, called) = called.await?;
+    let part = match called {
+        Called::Answer(answer) => read(thread, plan, *answer, asked.keeps_whole).await?,
+        Called::Skipped => Scripted::nothing(),
+    };
+    script.reshape(part).await
+}
+
+/// What an answer says.
+async fn read(
+    thread: &ThreadState,
+    plan: &CallPlan,
+    answer: Answer,
+    keeps_whole: bool,
+) -> Result<Part, Failure> {
+    let CallPlan { backend, decoder, .. } = plan;
     if decoder.is_no_op() {
-        return Ok(pass_over(answer));
+        return pass_over(answer, keeps_whole).await;
     }
     if !matches!(answer.status, StatusCode::OK | StatusCode::CREATED) {
         return failed(thread, backend, answer).await;
     }
     let data = decode(decoder, answer.body).await?;
-    Ok(Part { data, completed: Completed::True, status: None })
+    Ok(Part::new(data, Completed::True))
 }
 
 /// `encoding: no-op` where there is data: whatever the answer is, it contributes nothing.
-fn pass_over(mut answer: Answer) -> Part {
-    answer.body.take_if_here();
-    Part { data: Data::empty(), completed: Completed::True, status: None }
+async fn pass_over(mut answer: Answer, keeps_whole: bool) -> Result<Part, Failure> {
+    let mut part = Part::new(Data::empty(), Completed::True);
+    if keeps_whole {
+        part.whole = Some(collect(answer.body).await?.0);
+    } else {
+        answer.body.take_if_here();
+    }
+    Ok(part)
 }
 
 /// KrakenD's JSON decoders stop at the end of their value: a gzip that is wrong behind it goes unseen.
@@ -101,7 +142,7 @@ async fn failed(
             let (body, _) = collect(body).await?;
             let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
             let data = error_details(name, status.as_u16(), &body, content_type);
-            Ok(Part { data, completed: Completed::False, status: Some(status) })
+            Ok(Part { status: Some(status), ..Part::new(data, Completed::False) })
         },
     }
 }

@@ -86,8 +86,7 @@ impl StaticData {
             // KrakenD panics before it comes here.
             failed @ Outcome::Failed(Failure::Flatmap) => failed,
             Outcome::Failed(failure) => {
-                let (data, completed) = (self.data.copied(), Completed::False);
-                let part = Part { data, completed, status: None };
+                let part = Part::new(self.data.copied(), Completed::False);
                 Outcome::Partial(part, failure)
             },
         }
@@ -152,7 +151,7 @@ mod tests {
     }
 
     fn part(completed: Completed) -> Part {
-        Part { data: decode(|_| {}, r#"{"a":1,"b":2}"#).unwrap(), completed, status: None }
+        Part::new(decode(|_| {}, r#"{"a":1,"b":2}"#).unwrap(), completed)
     }
 
     fn outcomes() -> [Outcome; 4] {
@@ -208,7 +207,7 @@ mod tests {
         let empty =
             StaticData::compile(&node(object(vec![("data", object(Vec::new()))])), Format::Json)
                 .unwrap();
-        let null = Part { data: Data::null(), completed: Completed::True, status: None };
+        let null = Part::new(Data::null(), Completed::True);
         let Outcome::Data(part) = empty.apply(Outcome::Data(null)) else { panic!("it succeeds") };
         assert_eq!(json(&part.data), "{}");
     }

@@ -9,7 +9,7 @@ pub(crate) mod sniff;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::backend::{CallError, Failure};
 use crate::encode::Rendered;
@@ -61,6 +61,22 @@ pub(crate) fn data(
     response
 }
 
+/// Adds fields that a script set; a type of its own replaces the usual one.
+pub(crate) fn add(response: &mut Response, fields: HeaderMap) {
+    if fields.contains_key(CONTENT_TYPE) {
+        let lines = response.lines.split_inclusive(|byte| *byte == b'\n');
+        let others = lines.filter(|line| !line.starts_with(b"Content-Type:"));
+        response.lines = others.flatten().copied().collect::<Vec<u8>>().into();
+    }
+    let mut last = None;
+    for (name, value) in fields {
+        last = name.or(last);
+        if let Some(name) = &last {
+            response.headers.append(name.clone(), value);
+        }
+    }
+}
+
 /// An endpoint that KrakenD cannot build.
 pub(crate) fn empty() -> Response {
     Response::new(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
@@ -91,6 +107,9 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
     let mut response = Response::new(status(&failure), Bytes::new());
     response.lines = thread.plan.lines.of(plan.failures.plain);
     match (plan.tell_errors, failure) {
+        // Nothing follows such a status.
+        (_, Failure::Script(_))
+            if matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {},
         (_, Failure::Flatmap) => response.lines = thread.plan.lines.of(plan.failures.broken),
         (TellErrors::No, _) => {},
         (TellErrors::Yes, failure @ Failure::Several(_)) => {
@@ -99,6 +118,13 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
             let content_type = HeaderValue::from_static(sniff::content_type(text.as_bytes()));
             response.headers.insert(CONTENT_TYPE, content_type);
             response.body = ResponseBody::Full(Bytes::from(text));
+        },
+        (TellErrors::Yes, Failure::Script(error)) => {
+            let told = error.content_type.as_deref().map(HeaderValue::from_str);
+            let sniffed = || HeaderValue::from_static(sniff::content_type(error.text.as_bytes()));
+            let content_type = told.and_then(Result::ok).unwrap_or_else(sniffed);
+            response.headers.insert(CONTENT_TYPE, content_type);
+            response.body = ResponseBody::Full(Bytes::from(error.text));
         },
         (TellErrors::Yes, Failure::Passed { body, content_type, .. }) => {
             response.headers.insert(CONTENT_TYPE, content_type);
@@ -112,8 +138,9 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
     response
 }
 
-const fn status(failure: &Failure) -> StatusCode {
+fn status(failure: &Failure) -> StatusCode {
     match failure {
+        Failure::Script(error) => error.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Failure::Passed { status, .. } => *status,
         Failure::DotSegment | Failure::Schema(_) | Failure::Upload(UploadError::Broken) => {
             StatusCode::BAD_REQUEST

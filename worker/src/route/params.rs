@@ -41,6 +41,18 @@ impl<'p> Params<'p> {
         Self { path, spans }
     }
 
+    /// These values, in order.
+    pub(crate) fn of(values: &[Vec<u8>]) -> Params<'static> {
+        let mut path = Vec::new();
+        let mut spans = Spans::new();
+        for value in values {
+            let start = path.len();
+            path.extend_from_slice(value);
+            spans.push(Span::new(start, path.len()));
+        }
+        Params { path: Cow::Owned(path), spans }
+    }
+
     /// No placeholders.
     #[must_use]
     pub fn none() -> Self {

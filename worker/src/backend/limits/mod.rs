@@ -171,6 +171,7 @@ const fn outcome(failure: &Failure) -> Outcome {
         | Failure::Passed { .. }
         | Failure::Several(_)
         | Failure::Flatmap
+        | Failure::Script(_)
         | Failure::Decode(_)
         | Failure::Body(_)
         | Failure::TooLarge { .. } => Outcome::Failure,

@@ -9,6 +9,7 @@ mod root;
 mod scan;
 mod skip;
 mod unescape;
+mod walk;
 
 use scan::Source;
 
@@ -17,6 +18,7 @@ use super::DecodeError;
 pub(crate) use inside::{Child, Inside};
 pub(super) use root::{Found, Root, decode};
 pub(crate) use unescape::pieces;
+pub(crate) use walk::{Maker, walk};
 
 /// Where a body's first value ends, which must be well-formed.
 pub(crate) fn first_value_end(body: &[u8]) -> Result<usize, DecodeError> {

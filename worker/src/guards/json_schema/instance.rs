@@ -3,9 +3,9 @@
 //! KrakenD (Go's stream decoder): one JSON value and nothing behind it but blanks; of two members with the same name the
 //! last one stays; text that is not UTF-8 is replaced; numbers may be larger than any number here, and count as the largest.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use crate::decode::{self, DecodeError};
+use crate::decode::{self, DecodeError, Maker};
 
 /// Values nested deeper than this are refused, since comparing goes down as deep.
 const DEPTH_MAX: usize = 512;
@@ -30,106 +30,37 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, InstanceError> {
     if !body.get(end..).unwrap_or_default().trim_ascii_start().is_empty() {
         return Err(InstanceError::More);
     }
-    let mut reader = Reader { body, at: 0 };
-    reader.value(0)
+    decode::walk(&Values, body, DEPTH_MAX).ok_or(InstanceError::TooDeep)
 }
 
-/// Walks over JSON that is known to be well-formed.
-struct Reader<'a> {
-    body: &'a [u8],
-    at: usize,
-}
+/// Makes values of JSON.
+struct Values;
 
-impl Reader<'_> {
-    fn value(&mut self, depth: usize) -> Result<Value, InstanceError> {
-        if depth > DEPTH_MAX {
-            return Err(InstanceError::TooDeep);
-        }
-        Ok(match self.next_sign() {
-            b'{' => self.object(depth)?,
-            b'[' => self.array(depth)?,
-            b'"' => Value::String(self.text()),
-            b't' => self.literal(Value::Bool(true), 4),
-            b'f' => self.literal(Value::Bool(false), 5),
-            b'n' => self.literal(Value::Null, 4),
-            _ => self.number(),
-        })
+impl Maker for Values {
+    type Value = Value;
+
+    fn null(&self) -> Value {
+        Value::Null
     }
 
-    /// The next byte that is no blank; it stays where it is.
-    fn next_sign(&mut self) -> u8 {
-        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.body.get(self.at) {
-            self.at += 1;
-        }
-        self.body.get(self.at).copied().unwrap_or(0)
+    fn boolean(&self, value: bool) -> Value {
+        Value::Bool(value)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, InstanceError> {
-        let mut members = Map::new();
-        self.at += 1;
-        loop {
-            match self.next_sign() {
-                b'"' => {
-                    let key = self.text();
-                    self.next_sign();
-                    self.at += 1; // the colon
-                    let value = self.value(depth + 1)?;
-                    members.insert(key, value);
-                },
-                b',' => self.at += 1,
-                _ => break,
-            }
-        }
-        self.at += 1;
-        Ok(Value::Object(members))
+    fn number(&self, text: &str) -> Value {
+        Value::Number(number(text))
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, InstanceError> {
-        let mut items = Vec::new();
-        self.at += 1;
-        loop {
-            match self.next_sign() {
-                b']' | 0 => break,
-                b',' => self.at += 1,
-                _ => items.push(self.value(depth + 1)?),
-            }
-        }
-        self.at += 1;
-        Ok(Value::Array(items))
+    fn text(&self, text: String) -> Value {
+        Value::String(text)
     }
 
-    fn text(&mut self) -> String {
-        self.at += 1;
-        let start = self.at;
-        while let Some(&byte) = self.body.get(self.at) {
-            match byte {
-                b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        let mut text = String::new();
-        let inside = self.body.get(start..self.at).unwrap_or_default();
-        decode::pieces(inside, |piece| text.push_str(piece));
-        self.at += 1;
-        text
+    fn list(&self, items: Vec<Value>) -> Value {
+        Value::Array(items)
     }
 
-    fn literal(&mut self, value: Value, length: usize) -> Value {
-        self.at += length;
-        value
-    }
-
-    fn number(&mut self) -> Value {
-        let start = self.at;
-        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        while self.body.get(self.at).is_some_and(is_part) {
-            self.at += 1;
-        }
-        // Whatever this is, it goes on: what is well-formed has a digit here.
-        self.at = self.at.max(start + 1);
-        let text = self.body.get(start..self.at).and_then(|text| std::str::from_utf8(text).ok());
-        text.map_or(Value::Null, |text| Value::Number(number(text)))
+    fn object(&self, members: Vec<(String, Value)>) -> Value {
+        Value::Object(members.into_iter().collect())
     }
 }
 

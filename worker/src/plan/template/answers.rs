@@ -16,7 +16,7 @@ pub(crate) struct AnswerSlots {
 pub(crate) struct Wanted {
     /// Whose answer.
     pub(crate) backend: usize,
-    /// Keys down to it; at least one.
+    /// Keys down to it; none: the whole body, where it is passed over.
     pub(crate) path: Box<[Box<[u8]>]>,
 }
 
@@ -50,7 +50,19 @@ impl AnswerSlots {
 
     /// Wants what a sequential endpoint hands on to every later call.
     pub(crate) fn propagate(&mut self, name: &str) {
-        let _none = self.place(name);
+        if self.place(name).is_some() || self.known(name).is_some() {
+            return;
+        }
+        let backend = name.strip_prefix("resp").and_then(|number| number.parse().ok());
+        if let Some(backend) = backend.filter(|backend| *backend < self.before) {
+            self.names.push(name.into());
+            self.wanted.push(Wanted { backend, path: Box::default() });
+        }
+    }
+
+    /// All that is wanted so far, by name and place.
+    pub(in crate::plan) fn named(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.names.iter().map(|name| &**name).enumerate()
     }
 
     /// All of them, by their places.
