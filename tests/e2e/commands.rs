@@ -56,6 +56,41 @@ fn commands_to_a_gateway_that_does_not_run_fail_and_say_so() {
 }
 
 #[test]
+fn an_old_file_is_shown_in_todays_spelling_and_rewritten_only_when_asked() {
+    let old = r#"{
+  "version": 2,
+  "endpoints": [
+    { "endpoint": "/a", "headers_to_pass": ["X-A"],
+      "backend": [{ "url_pattern": "/b", "host": ["http://h"], "whitelist": ["x"] }] }
+  ]
+}
+"#;
+    let folder = std::env::temp_dir().join(format!("baton-migrate-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("old.json");
+    std::fs::write(&file, old).unwrap();
+    let migrate = |more: &[&str]| {
+        let mut command = Command::new(executable());
+        command.arg("migrate").arg("-c").arg(&file).args(more).output().unwrap()
+    };
+    let shown = migrate(&[]);
+    assert!(shown.status.success(), "{}", said(&shown));
+    assert!(said(&shown).contains("+      \"backend\"") || said(&shown).contains("\"allow\""));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), old, "it is only shown");
+
+    let written = migrate(&["--in-place"]);
+    assert!(written.status.success(), "{}", said(&written));
+    let text = std::fs::read_to_string(&file).unwrap();
+    for word in ["\"version\": 3", "\"input_headers\"", "\"allow\""] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let mut check = Command::new(executable());
+    let check = check.arg("check").arg("-c").arg(&file).output().unwrap();
+    assert!(check.status.success(), "{}", said(&check));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn two_instances_do_not_disturb_each_other() {
     let backend = Backend::start(echo_target);
     let first = Baton::start(&generation(&backend.host(), 1));

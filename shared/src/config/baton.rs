@@ -32,6 +32,9 @@ pub struct BatonService {
     pub name_servers: Vec<SocketAddr>,
     /// `token_cache`: good tokens that are remembered by the threads of a worker; 0: none (default: 10,000).
     pub token_cache: Option<usize>,
+    /// `dynamic_routing`: may a `url_pattern` have `{input_headers.…}` and `{input_query_strings.…}`, as in
+    /// KrakenD's Enterprise edition (default: false: its Community edition refuses such a file)?
+    pub dynamic_routing: Option<bool>,
     /// `limits`.
     pub limits: EdgeLimits,
 }

@@ -228,7 +228,12 @@ impl Init<'_> {
         input.sort_unstable();
         input.dedup();
         let output = placeholder::distinct(&backend.url_pattern);
-        let is_known = |name: &str| placeholder::is_filled_later(name) || input.contains(&name);
+        let is_dynamic = self.config.baton.dynamic_routing == Some(true);
+        let is_known = |name: &str| {
+            placeholder::is_filled_later(name)
+                || is_dynamic && placeholder::is_of_request(name)
+                || input.contains(&name)
+        };
         let Some(unknown) = output.iter().find(|name| !is_known(name)) else { return };
         // KrakenD counts all but the last one in order.
         let counted =

@@ -87,6 +87,14 @@ pub fn is_filled_later(name: &str) -> bool {
     field.len() < index.len() && field.starts_with('_') && field.len() > 1
 }
 
+/// Is `name` a part of the request itself: a header field or a query parameter?
+#[must_use]
+pub fn is_of_request(name: &str) -> bool {
+    let part =
+        name.strip_prefix("input_headers.").or_else(|| name.strip_prefix("input_query_strings."));
+    part.is_some_and(|part| !part.is_empty())
+}
+
 /// May `path` be an endpoint? No `*` but the last byte, no segment of KrakenD's own endpoints.
 #[must_use]
 pub fn is_endpoint_path(path: &str) -> bool {
@@ -138,6 +146,12 @@ mod tests {
         for name in ["resp0", "resp0_", "resp_a", "JWT.", "jwt.sub", "input_headers.X", ""] {
             assert!(!is_filled_later(name), "{name}");
         }
+    }
+
+    #[test]
+    fn parts_of_the_request_have_a_name() {
+        assert!(is_of_request("input_headers.X-A") && is_of_request("input_query_strings.q"));
+        assert!(!is_of_request("input_headers.") && !is_of_request("input_headers"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One call of an endpoint to its backend, up to the head of the answer.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::exchange::{Outbound, Whom};
 use super::failure::{CallError, Failure};
 use super::limits;
 use super::oauth2::{Age, ClientCredentials};
-use super::query::{Pair, QueryFilter, QueryState};
+use super::query::{Pair, QueryFilter, QueryState, pairs};
 use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, HeaderPlan, Line, Own};
 use super::via::Proxy;
@@ -49,6 +50,7 @@ pub(crate) struct Caller<'a> {
 /// What a `url_pattern` is filled with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallValues<'a> {
+    pub(crate) head: &'a Head,
     pub(crate) params: &'a Params<'a>,
     /// Fields of earlier answers, where the endpoint is sequential.
     pub(crate) answers: &'a [Option<Vec<u8>>],
@@ -67,6 +69,15 @@ impl Values for CallValues<'_> {
 
     fn answer(&self, place: usize) -> Option<&[u8]> {
         self.answers.get(place)?.as_deref()
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.head.field(name)
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let pairs = pairs(self.head.query()?);
+        pairs.into_iter().find(|(key, _)| **key == *name.as_bytes()).map(|(_, value)| value)
     }
 }
 
@@ -99,14 +110,14 @@ pub(crate) async fn call(
         },
     };
     let (body, kept) = match backend.on_redirect {
-        OnRedirect::DropBody => Kept::of(body),
+        OnRedirect::DropBody | OnRedirect::Stay => Kept::of(body),
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
     };
     let sender = Sender::first(thread, backend, caller, own, deadline)?;
     let pass = limits::enter_http(thread, backend)?;
     let mut answer = sender.send(body).await;
     if let Ok(first) = answer {
-        answer = match first.status.is_redirection() {
+        answer = match first.status.is_redirection() && backend.on_redirect != OnRedirect::Stay {
             // In a box: the way of all other answers stays small.
             true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
             false => Ok(first),
@@ -158,7 +169,7 @@ pub(crate) async fn call_at(
     let sender = Sender { thread, backend, caller, method, host, uri, adjust: &|_| {}, deadline };
     let mut answer = sender.send(body).await;
     if let Ok(first) = answer {
-        answer = match first.status.is_redirection() {
+        answer = match first.status.is_redirection() && backend.on_redirect != OnRedirect::Stay {
             true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
             false => Ok(first),
         };
@@ -581,6 +592,7 @@ pub(super) fn write_target(
 ) -> Result<QueryState, Failure> {
     backend.url.render(&caller.values, target).map_err(|error| match error {
         TemplateError::DotSegment => Failure::DotSegment,
+        TemplateError::Missing => Failure::Missing,
         error @ TemplateError::Unparsable { .. } => Failure::Url(error.text(&host.to_string())),
     })
 }

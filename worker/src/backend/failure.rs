@@ -53,6 +53,9 @@ pub enum Failure {
     /// A value of the client's would change the path that was authorised: 400.
     #[error("a path parameter may not hold a dot segment")]
     DotSegment,
+    /// The request lacks a header field or a parameter that `url_pattern` needs: 400.
+    #[error("a header or query parameter of `url_pattern` is missing")]
+    Missing,
     /// The client's body ended early: 400, 408 or 413.
     #[error(transparent)]
     Upload(UploadError),

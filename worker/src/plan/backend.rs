@@ -101,6 +101,8 @@ pub(crate) enum OnRedirect {
     DropBody,
     /// `send_body_on_redirect`: it is held in memory and sent once more.
     SendBody,
+    /// `no_redirect`: none is followed.
+    Stay,
 }
 
 impl BackendPlan {
@@ -278,18 +280,20 @@ fn on_error(backend: &BackendConfig) -> OnError {
     }
 }
 
-/// KrakenD's own keys of the namespace but this one are of its Enterprise edition.
+/// KrakenD's keys of the namespace but `send_body_on_redirect` are of its Enterprise edition.
 fn on_redirect(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> OnRedirect {
     let Some(namespace) = backend.extra_config.namespaces.get("backend/http/client") else {
         return OnRedirect::DropBody;
     };
-    for key in ["no_redirect", "proxy_address"] {
+    for key in ["proxy_address"] {
         if settings::member(&namespace.settings, key).is_some() {
             compiler.tell(&namespace.at.key(key), format!("`{key}` is not built: it is left out"));
         }
     }
-    match settings::boolean(&namespace.settings, "send_body_on_redirect") {
-        Some(true) => OnRedirect::SendBody,
-        Some(false) | None => OnRedirect::DropBody,
+    let is = |key| settings::boolean(&namespace.settings, key) == Some(true);
+    match (is("no_redirect"), is("send_body_on_redirect")) {
+        (true, _) => OnRedirect::Stay,
+        (false, true) => OnRedirect::SendBody,
+        (false, false) => OnRedirect::DropBody,
     }
 }

@@ -12,6 +12,7 @@ use crate::backend::Failure;
 use crate::decode::Broken;
 use crate::encode;
 use crate::message::{RequestBody, Response};
+use crate::plan::template::TemplateError;
 use crate::plan::{Calls, DataPlan, Endpoint, ThreadState};
 use crate::respond;
 use crate::respond::lines::Completed;
@@ -99,8 +100,12 @@ pub(super) async fn call(
 ) -> Outcome {
     // What must not be sent to one backend is not half sent to others.
     let values = asked.values();
-    if calls.all().any(|call| call.backend.url.check(&values).is_err()) {
-        return Outcome::Failed(Failure::DotSegment);
+    let faulty = calls.all().find_map(|call| call.backend.url.check(&values).err());
+    if let Some(error) = faulty {
+        return Outcome::Failed(match error {
+            TemplateError::Missing => Failure::Missing,
+            TemplateError::DotSegment | TemplateError::Unparsable { .. } => Failure::DotSegment,
+        });
     }
     match calls {
         Calls::One(call) => concurrent::run(thread, call, asked, body, deadline).await,

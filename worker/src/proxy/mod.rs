@@ -80,7 +80,7 @@ impl<'a> Asked<'a> {
 
     fn values(&self) -> CallValues<'a> {
         let token = self.token.map(|token| &**token);
-        CallValues { params: self.params, answers: self.answers, token }
+        CallValues { head: self.head, params: self.params, answers: self.answers, token }
     }
 }
 

@@ -142,9 +142,10 @@ fn status(failure: &Failure) -> StatusCode {
     match failure {
         Failure::Script(error) => error.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Failure::Passed { status, .. } => *status,
-        Failure::DotSegment | Failure::Schema(_) | Failure::Upload(UploadError::Broken) => {
-            StatusCode::BAD_REQUEST
-        },
+        Failure::DotSegment
+        | Failure::Missing
+        | Failure::Schema(_)
+        | Failure::Upload(UploadError::Broken) => StatusCode::BAD_REQUEST,
         Failure::Upload(UploadError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
         Failure::Upload(UploadError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         Failure::Call { error: CallError::Upgrade | CallError::Handshake(_), .. } => {

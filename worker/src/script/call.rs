@@ -109,10 +109,10 @@ async fn exchange(
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        request
+        Some(request)
     };
     let whom = Whom { host, uri, via: None };
-    let mut answer = thread.client.exchange(whom, &mut Some(request()), request, deadline).await?;
+    let mut answer = thread.client.exchange(whom, &mut request(), request, deadline).await?;
     let is_gzip = answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
     if asks_for_gzip && is_gzip {
         answer.headers.remove(CONTENT_ENCODING);

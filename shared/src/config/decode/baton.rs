@@ -22,6 +22,7 @@ pub(super) fn service(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonServ
         krakend_version: one(&mut f, "krakend_version", faults, version),
         name_servers: one(&mut f, "name_servers", faults, name_servers).unwrap_or_default(),
         token_cache: one(&mut f, "token_cache", faults, count),
+        dynamic_routing: one(&mut f, "dynamic_routing", faults, boolean),
         limits: limits(&mut f, faults),
     };
     f.finish_strictly(faults);

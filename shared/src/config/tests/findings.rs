@@ -168,3 +168,16 @@ fn what_is_not_built_is_told_with_its_owner_and_kind() {
         ]
     );
 }
+
+#[test]
+fn parts_of_the_request_in_a_url_pattern_are_refused_unless_they_are_asked_for() {
+    let text = |baton: &str| {
+        format!(
+            r#"{{"version":3,{baton}"endpoints":[{{"endpoint":"/a","backend":[{{
+            "host":["http://h"],"url_pattern":"/{{input_headers.X-A}}"}}]}}]}}"#
+        )
+    };
+    assert!(refused(&text("")).contains("undefined output param 'input_headers.X-A'"));
+    assert!(load_json(&text(r#""@baton":{"dynamic_routing":true},"#)).is_ok());
+    assert!(load_json(&text(r#""@baton":{"dynamic_routing":false},"#)).is_err());
+}

@@ -138,6 +138,27 @@ fn any(
     Ok(())
 }
 
+/// Begins a list or map; what stands between its parts and behind the last. None: it is nil, and that is all.
+fn open(
+    out: &mut Vec<u8>,
+    value: &Value,
+    spec: &Spec,
+    plain: &str,
+) -> Option<(&'static str, &'static str)> {
+    if !spec.go_syntax {
+        out.extend_from_slice(plain.as_bytes());
+        return Some((" ", "]"));
+    }
+    let is_nil = match value {
+        Value::List(list) => list.items.is_none(),
+        Value::Map(map) => map.is_nil,
+        _ => false,
+    };
+    let begin = if is_nil { "(nil)" } else { "{" };
+    out.extend_from_slice(format!("{}{begin}", value.type_name()).as_bytes());
+    (!is_nil).then_some((", ", "}"))
+}
+
 fn items(
     context: &mut Context<'_>,
     out: &mut Vec<u8>,
@@ -146,16 +167,7 @@ fn items(
     spec: &Spec,
     depth: usize,
 ) -> Result<(), String> {
-    let (open, between, close) = if spec.go_syntax {
-        if matches!(list, Value::List(list) if list.items.is_none()) {
-            out.extend_from_slice(format!("{}(nil)", list.type_name()).as_bytes());
-            return Ok(());
-        }
-        (format!("{}{{", list.type_name()), ", ", "}")
-    } else {
-        ("[".to_owned(), " ", "]")
-    };
-    out.extend_from_slice(open.as_bytes());
+    let Some((between, close)) = open(out, list, spec, "[") else { return Ok(()) };
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.extend_from_slice(between.as_bytes());
@@ -174,16 +186,7 @@ fn members(
     spec: &Spec,
     depth: usize,
 ) -> Result<(), String> {
-    let (open, between, close) = if spec.go_syntax {
-        if matches!(map, Value::Map(map) if map.is_nil) {
-            out.extend_from_slice(format!("{}(nil)", map.type_name()).as_bytes());
-            return Ok(());
-        }
-        (format!("{}{{", map.type_name()), ", ", "}")
-    } else {
-        ("map[".to_owned(), " ", "]")
-    };
-    out.extend_from_slice(open.as_bytes());
+    let Some((between, close)) = open(out, map, spec, "map[") else { return Ok(()) };
     for (index, (key, value)) in entries.iter().enumerate() {
         if index > 0 {
             out.extend_from_slice(between.as_bytes());

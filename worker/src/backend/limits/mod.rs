@@ -159,6 +159,7 @@ const fn outcome(failure: &Failure) -> Outcome {
         Failure::NoHosts
         | Failure::Url(_)
         | Failure::DotSegment
+        | Failure::Missing
         | Failure::Upload(_)
         | Failure::Schema(_)
         | Failure::Variables(_) => Outcome::Void,

@@ -143,7 +143,7 @@ impl Client {
         let status = response.status;
         let sent = way.send(head_only, response).await;
         thread.requests.set(thread.requests.get() + u64::from(is_client));
-        if let (Some(access), Some(entry)) = (&thread.access, log) {
+        if let (Some(access), Some(entry), false) = (&thread.access, log, request.unlogged.get()) {
             access.end(&entry, thread.state.client_of(&request), status);
         }
         sent

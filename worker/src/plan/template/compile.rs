@@ -144,6 +144,12 @@ fn source(name: &str, known: &mut Known<'_>) -> Source {
 }
 
 fn other_source(name: &str, answers: &mut AnswerSlots) -> Source {
+    if let Some(name) = name.strip_prefix("input_headers.") {
+        return Source::Header(name.into());
+    }
+    if let Some(name) = name.strip_prefix("input_query_strings.") {
+        return Source::Query(name.into());
+    }
     match name.strip_prefix("JWT.") {
         Some(claim) => Source::Claim(claim.into()),
         None => answers.place(name).map_or(Source::Unknown, Source::Answer),

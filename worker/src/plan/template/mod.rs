@@ -10,6 +10,7 @@ mod answers;
 mod compile;
 mod pieces;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -50,6 +51,10 @@ pub enum Source {
     /// `{resp0_field}` in a sequential endpoint: a field of an earlier backend's answer, by its place
     /// among all that the endpoint wants.
     Answer(usize),
+    /// `{input_headers.X}`: the first field of this name.
+    Header(Box<str>),
+    /// `{input_query_strings.x}`: the first parameter of this name.
+    Query(Box<str>),
     /// Of an endpoint that ends with `/*`: what followed, slashes and all. By the index of its value.
     Rest(usize),
     /// Nothing: it stays literal.
@@ -69,7 +74,7 @@ impl Source {
             Self::Param(index) => values.param(*index),
             Self::Claim(name) => values.claim(name),
             Self::Answer(place) => values.answer(*place),
-            Self::Rest(_) | Self::Unknown => None,
+            Self::Rest(_) | Self::Header(_) | Self::Query(_) | Self::Unknown => None,
         }
     }
 }
@@ -88,6 +93,16 @@ pub trait Values {
     fn answer(&self, _place: usize) -> Option<&[u8]> {
         None
     }
+
+    /// A header field of the request.
+    fn header(&self, _name: &str) -> Option<&[u8]> {
+        None
+    }
+
+    /// A query parameter of the request, decoded.
+    fn query(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
+        None
+    }
 }
 
 impl Values for Params<'_> {
@@ -101,6 +116,8 @@ impl Values for Params<'_> {
 pub enum TemplateError {
     /// A value has a `.` or `..` segment: 400, no backend call.
     DotSegment,
+    /// The request does not have a header field or parameter that the pattern needs: 400, no backend call.
+    Missing,
     /// KrakenD fails to parse the URL: 500. [`Self::text`] is its message.
     Unparsable {
         /// The target with the values as they are.
@@ -127,6 +144,7 @@ impl TemplateError {
     pub fn text(&self, host: &str) -> String {
         match self {
             Self::DotSegment => "a value with a dot segment".to_owned(),
+            Self::Missing => "a header or query parameter of `url_pattern` is missing".to_owned(),
             Self::Unparsable { target, fault } => {
                 let url = [host.as_bytes(), target].concat();
                 format!("parse {}: {fault}", GoQuoted(&url))
@@ -155,7 +173,7 @@ impl Template {
     /// Whether `values` may be sent at all: a dot segment is refused before any call is made.
     ///
     /// # Errors
-    /// [`TemplateError::DotSegment`] only; what KrakenD cannot send fails the call alone.
+    /// [`TemplateError::DotSegment`], [`TemplateError::Missing`]; what KrakenD cannot send fails the call alone.
     pub(crate) fn check(&self, values: &impl Values) -> Result<(), TemplateError> {
         match &self.kind {
             Kind::Pieces { path, encode_path, query } => {
@@ -164,7 +182,7 @@ impl Template {
                     .check(values)
                     .and_then(|()| pieces.write_path(values, *encode_path, &mut Vec::new()));
                 match outcome {
-                    Err(TemplateError::DotSegment) => Err(TemplateError::DotSegment),
+                    Err(error @ (TemplateError::DotSegment | TemplateError::Missing)) => Err(error),
                     Ok(()) | Err(TemplateError::Unparsable { .. }) => Ok(()),
                 }
             },

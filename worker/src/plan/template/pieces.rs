@@ -1,5 +1,7 @@
 //! Pieces of a pattern, written into a target.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use crate::backend::query::QueryState;
@@ -45,6 +47,9 @@ impl Pieces<'_> {
     pub(super) fn check(&self, values: &impl Values) -> Result<(), TemplateError> {
         for piece in self.path.iter().chain(self.query.unwrap_or_default()) {
             let Some(value) = piece.value(values) else {
+                if piece.is_needed() {
+                    return Err(TemplateError::Missing);
+                }
                 continue;
             };
             if value.iter().any(u8::is_ascii_control) {
@@ -75,7 +80,7 @@ impl Pieces<'_> {
             }
             match (piece, piece.value(values)) {
                 (Piece::Value(placeholder), Some(value)) => {
-                    percent::escape_path_value(value, placeholder.slash(), encode, target);
+                    percent::escape_path_value(&value, placeholder.slash(), encode, target);
                 },
                 (Piece::Value(placeholder), None) => {
                     percent::escape_path(&placeholder.literal, target);
@@ -99,7 +104,7 @@ impl Pieces<'_> {
         for piece in pieces {
             match (piece, piece.value(values)) {
                 (Piece::Text(text), _) => target.extend_from_slice(&text.valid),
-                (Piece::Value(_), Some(value)) => percent::escape_query_value(value, target),
+                (Piece::Value(_), Some(value)) => percent::escape_query_value(&value, target),
                 (Piece::Value(placeholder), None) => {
                     target.extend_from_slice(&placeholder.literal);
                 },
@@ -115,7 +120,7 @@ impl Pieces<'_> {
             for piece in pieces {
                 match (piece, piece.value(values)) {
                     (Piece::Text(text), _) => target.extend_from_slice(&text.raw),
-                    (Piece::Value(_), Some(value)) => target.extend_from_slice(value),
+                    (Piece::Value(_), Some(value)) => target.extend_from_slice(&value),
                     (Piece::Value(placeholder), None) => {
                         target.extend_from_slice(&placeholder.literal);
                     },
@@ -145,16 +150,27 @@ impl Piece {
         }
     }
 
-    fn value<'v>(&self, values: &'v impl Values) -> Option<&'v [u8]> {
+    /// Whether nothing can be sent without its value.
+    const fn is_needed(&self) -> bool {
+        matches!(
+            self,
+            Self::Value(Placeholder { source: Source::Header(_) | Source::Query(_), .. })
+        )
+    }
+
+    fn value<'v>(&self, values: &'v impl Values) -> Option<Cow<'v, [u8]>> {
         let Self::Value(placeholder) = self else {
             return None;
         };
-        match &placeholder.source {
+        let value = match &placeholder.source {
             Source::Param(index) | Source::Rest(index) => values.param(*index),
             Source::Claim(name) => values.claim(name),
             Source::Answer(place) => values.answer(*place),
+            Source::Header(name) => values.header(name),
+            Source::Query(name) => return values.query(name),
             Source::Unknown => None,
-        }
+        };
+        value.map(Cow::Borrowed)
     }
 
     /// Whether it holds a byte that makes Go encode the whole path. What is always encoded in a
@@ -178,7 +194,11 @@ impl Placeholder {
         match self.source {
             // What follows the endpoint's own path was routed with its slashes.
             Source::Answer(_) | Source::Rest(_) => Slash::Stays,
-            Source::Param(_) | Source::Claim(_) | Source::Unknown => Slash::Encoded,
+            Source::Param(_)
+            | Source::Claim(_)
+            | Source::Header(_)
+            | Source::Query(_)
+            | Source::Unknown => Slash::Encoded,
         }
     }
 }

@@ -51,6 +51,23 @@ fn a_backend_sees_what_the_gateway_says_and_nothing_of_the_client() {
 }
 
 #[test]
+fn parts_of_a_request_choose_the_path_and_a_request_without_them_is_refused() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = no_op(&backend);
+        config.endpoints[0].backend[0].url_pattern = "/t/{input_headers.X-T}".to_owned();
+        let thread = serving(&config);
+        let asked = request("GET", &[("x-t", "a/b c")], RequestBody::Empty);
+        let seen = async { backend.accept().await.answer(HELLO).await };
+        let (_, seen) = join!(ask(&thread, asked), seen);
+        assert!(seen.starts_with("GET /t/a%2Fb%20c HTTP/1.1\r\n"), "{seen}");
+        assert_eq!(ask(&thread, get()).await.status, StatusCode::BAD_REQUEST);
+        let dots = request("GET", &[("x-t", "..")], RequestBody::Empty);
+        assert_eq!(ask(&thread, dots).await.status, StatusCode::BAD_REQUEST);
+    });
+}
+
+#[test]
 fn a_connection_serves_one_request_after_another() {
     on_a_thread(async {
         let backend = Backend::start().await;

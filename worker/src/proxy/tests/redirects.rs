@@ -115,6 +115,25 @@ fn a_body_is_sent_once_more_only_where_it_is_held_for_that() {
 }
 
 #[test]
+fn with_no_redirect_the_redirect_is_the_answer() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = service(endpoint("no-op", &[backend.address]));
+        let settings = &mut config.endpoints[0].backend[0].extra_config;
+        set(settings, "backend/http/client", "no_redirect", Value::Bool(true));
+        let thread = serving(&config);
+        let answer = redirect(302, "/elsewhere");
+        let (response, _) = join!(ask(&thread, crate::harness::get()), async {
+            let mut only = backend.accept().await;
+            only.answer(&answer).await;
+            only
+        });
+        assert_eq!(response.status.as_u16(), 302);
+        assert_eq!(response.headers["location"], "/elsewhere");
+    });
+}
+
+#[test]
 fn ten_requests_are_enough_for_one() {
     on_a_thread(async {
         let backend = Backend::start().await;
