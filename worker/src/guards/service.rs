@@ -106,7 +106,8 @@ impl ServiceGuards {
         lines: &mut Vec<u8>,
     ) -> Result<(), Box<Response>> {
         if let Some(security) = &self.security {
-            lines.append(&mut security.check(&request.head, Secured::No)?);
+            let secured = if request.tls.is_some() { Secured::Tls } else { Secured::No };
+            lines.append(&mut security.check(&request.head, secured)?);
         }
         if let Some(block) = &self.script {
             script(thread, block, request).await?;
