@@ -136,7 +136,11 @@ pub(super) fn compile(
     let output = pipe.output();
     let lines = output.map(|output| data_lines(compiler, config, output)).unwrap_or_default();
     let signing = jwt::compile_signer(compiler, config);
-    let scripts = script::endpoint(compiler, config);
+    let mut scripts = script::endpoint(compiler, config);
+    // KrakenD's signer stands in the place of what runs it.
+    if let (Some(_), Some(scripts)) = (&signing, &mut scripts) {
+        scripts.endpoint = None;
+    }
     let is_scripted = scripts.as_ref().is_some_and(|scripts| scripts.proxy.is_some());
     let pipe = if signing.is_some() && is_scripted {
         // Better no answer than one that nobody signed.
