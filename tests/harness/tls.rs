@@ -94,6 +94,15 @@ impl Authority {
         self.make(file, &extensions, Some("ca"))
     }
 
+    /// The SHA-256 of the public key of what was issued under this name, in base64 for URLs.
+    pub fn fingerprint(&self, file: &str) -> String {
+        let certificate = self.folder.path().join(format!("{file}.pem"));
+        let script = "openssl x509 -in \"$0\" -noout -pubkey | openssl pkey -pubin -outform der \
+                      | openssl dgst -sha256 -binary | openssl base64 | tr '+/' '-_' | tr -d '\\n'";
+        let made = Command::new("sh").arg("-c").arg(script).arg(certificate).output().expect("sh");
+        String::from_utf8(made.stdout).expect("base64")
+    }
+
     /// One that nobody has signed but itself, and that may sign others: what `openssl req -x509` makes.
     pub fn self_signed(&self, file: &str) -> Pair {
         let names = format!("subjectAltName=DNS:{NAME},IP:127.0.0.1");

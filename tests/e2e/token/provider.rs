@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use baton_tests::backend::{Backend, Step, answer, ok, raw};
+use baton_tests::tls::{Authority, Front};
 use baton_tests::until::PATIENCE;
 use baton_tests::{Baton, process, until};
 use nix::sys::signal::Signal;
@@ -148,5 +149,34 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
         assert!(provider.asked() <= most, "{name}: asked {} times", provider.asked());
         let worker = baton.serving_worker();
         assert!(process::rss_kib(worker) < 150 << 10, "{name}: {} KiB", process::rss_kib(worker));
+    }
+}
+
+#[test]
+fn a_provider_is_met_by_tls_as_the_configuration_says_whom_it_believes() {
+    let (backend, provider) = (backend(), Provider::start(vec![key_set(SET_K1)]));
+    let authority = Authority::new();
+    let front = Front::start(
+        provider.backend.address(),
+        &authority.server(&authority.issue("provider"), false),
+    );
+    let known = json!(authority.certificate());
+    let fingerprint = json!([authority.fingerprint("provider")]);
+    let wrong = json!(["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]);
+    for (settings, status) in [
+        (json!({ "disable_jwk_security": false, "jwk_local_ca": known }), 200),
+        (json!({ "disable_jwk_security": false }), 401),
+        (json!({ "disable_jwk_security": true }), 200),
+        (
+            json!({ "disable_jwk_security": false, "jwk_local_ca": known, "jwk_fingerprints": fingerprint }),
+            200,
+        ),
+        (
+            json!({ "disable_jwk_security": false, "jwk_local_ca": known, "jwk_fingerprints": wrong }),
+            401,
+        ),
+    ] {
+        let baton = Baton::start(&config(&backend, &front.host(), &settings));
+        assert_eq!(bearer(&baton, OF_K1), status, "{settings}");
     }
 }

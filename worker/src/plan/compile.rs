@@ -171,9 +171,9 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     if !compiler.missing.is_empty() {
         return Err(Box::new(Invalid { exit_code: UNREADABLE, ..*refused(compiler.missing) }));
     }
-    let client_tls = compiler
-        .client_tls
-        .into_plans(&options.files, compiler.hosts.need_tls() || compiler.services.need_tls());
+    let is_tls_needed =
+        compiler.hosts.need_tls() || compiler.services.need_tls() || tls::asks_by_tls(config);
+    let client_tls = compiler.client_tls.into_plans(&options.files, is_tls_needed);
     let threads = threads(config, options);
     let hosts = compiler.hosts.into_hosts();
     let client = client(config, threads);
@@ -184,12 +184,14 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     );
     let proxies = Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty());
     let agent = format!("KrakenD Version {version}");
-    let keys = compiler.key_sources.into_store(KeyClient {
+    let met = |trust: &_| tls::of_keys(&options.files, trust);
+    let client_of_keys = KeyClient {
         dial: client.dial,
         resolver: Arc::clone(&resolver),
         proxies: proxies.clone(),
         agent: agent.clone().into(),
-    });
+    };
+    let keys = compiler.key_sources.into_store(client_of_keys, met);
     Ok(Plan {
         listeners: vec![listener(config, &options.options)],
         policy: policy(config),

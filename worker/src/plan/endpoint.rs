@@ -144,7 +144,8 @@ pub(super) fn compile(
     let is_scripted = scripts.as_ref().is_some_and(|scripts| scripts.proxy.is_some());
     let pipe = if signing.is_some() && is_scripted {
         // Better no answer than one that nobody signed.
-        let text = "`auth/signer` beside `modifier/lua-proxy` is not built: this endpoint answers 501";
+        let text =
+            "`auth/signer` beside `modifier/lua-proxy` is not built: this endpoint answers 501";
         compiler.tell(&config.at, text);
         Pipe::NotBuilt
     } else {

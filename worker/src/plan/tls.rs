@@ -3,7 +3,7 @@
 //! Files are read before anything is compiled ([`read`]); what cannot be read of `tls` refuses the start
 //! as a fault of the environment, what cannot be read of `client_tls` is told in KrakenD's words and left out.
 
-use baton_shared::config::model::{BackendConfig, ClientTls, ServiceConfig};
+use baton_shared::config::model::{BackendConfig, ClientTls, ExtraConfig, ServiceConfig};
 use baton_shared::config::{Sources, client_tls};
 use baton_shared::log;
 use baton_shared::words::JsonPointer;
@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 use super::compile::Compiler;
 use super::include::Files;
 use super::settings;
+use crate::guards::jwt::Trust;
 use crate::tls::server::{Fault, ServerTls};
 use crate::tls::{Refused, client, roots, server};
 
@@ -71,7 +72,7 @@ pub(super) fn read(config: &ServiceConfig, sources: &mut dyn Sources, files: &mu
     let needs_clients = tls.is_some_and(|tls| tls.enable_mtls && !tls.disable_system_ca_pool);
     let mut blocks: Vec<ClientTls> = config.client_tls.iter().cloned().collect();
     let backends = config.endpoints.iter().flat_map(|endpoint| &endpoint.backend);
-    let mut is_called = !blocks.is_empty();
+    let mut is_called = !blocks.is_empty() || asks_by_tls(config);
     for backend in backends {
         let is_tls = |host: &String| {
             let scheme = host.split_once("://").map_or("", |(scheme, _)| scheme);
@@ -96,6 +97,34 @@ pub(super) fn read(config: &ServiceConfig, sources: &mut dyn Sources, files: &mu
             }
         }
     }
+}
+
+/// Whether keys or tokens come by TLS.
+pub(super) fn asks_by_tls(config: &ServiceConfig) -> bool {
+    let is_tls = |extra: &ExtraConfig, namespace: &str, key: &str| {
+        let settings = extra.namespaces.get(namespace).map(|block| &block.settings);
+        let url = settings.and_then(|settings| settings::string(settings, key));
+        url.is_some_and(|url| url.starts_with("https://"))
+    };
+    config.endpoints.iter().any(|endpoint| {
+        is_tls(&endpoint.extra_config, "auth/validator", "jwk_url")
+            || is_tls(&endpoint.extra_config, "auth/signer", "jwk_url")
+            || endpoint.backend.iter().any(|backend| {
+                is_tls(&backend.extra_config, "auth/client-credentials", "token_url")
+            })
+    })
+}
+
+/// How the provider of a key set is met; none: it cannot be.
+pub(super) fn of_keys(files: &Files, trust: &Trust) -> ClientTlsPlan {
+    let ca_certs = Some(trust.ca.to_string()).filter(|ca| !ca.is_empty()).into_iter().collect();
+    let tls = ClientTls {
+        allow_insecure_connections: trust.is_insecure,
+        ca_certs,
+        cipher_suites: trust.suites.to_vec(),
+        ..ClientTls::default()
+    };
+    client::of_keys(&tls, &trust.fingerprints, &mut Included(files)).ok()
 }
 
 /// `tls`, unless it is switched off.

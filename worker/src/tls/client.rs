@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use baton_shared::config::Sources;
 use baton_shared::config::model::ClientTls;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
@@ -15,7 +16,7 @@ use rustls::{ClientConfig, SignatureScheme};
 use super::certificate::Claims;
 use super::offer::{Offer, Wanted};
 use super::roots::Roots;
-use super::trust::{Anybody, Servers};
+use super::trust::{Anybody, Pinned, Servers};
 use super::{Refused, Remark, pem};
 
 /// Sessions with backends that each thread remembers.
@@ -35,8 +36,37 @@ pub(crate) fn compile(
     };
     let offer = Offer::compile(wanted, remarks)?;
     let own = own(tls, files, remarks);
+    let believed = believed(tls, &offer, files, remarks);
+    assemble(&offer, believed, own)
+}
+
+/// How the provider of a key set is met, by TLS 1.2 or 1.3.
+pub(crate) fn of_keys(
+    tls: &ClientTls,
+    fingerprints: &[Box<[u8]>],
+    files: &mut dyn Sources,
+) -> Result<ClientConfig, Refused> {
+    let mut remarks = Vec::new();
+    let suites = &tls.cipher_suites;
+    let wanted = Wanted { min_version: "TLS12", max_version: "TLS13", curves: &[], suites };
+    let offer =
+        if suites.is_empty() { Offer::usual() } else { Offer::compile(wanted, &mut remarks)? };
+    let mut verifier = believed(tls, &offer, files, &mut remarks);
+    if !fingerprints.is_empty() {
+        verifier = Arc::new(Pinned { believed: verifier, fingerprints: fingerprints.into() });
+    }
+    assemble(&offer, verifier, Vec::new())
+}
+
+/// Who is believed.
+fn believed(
+    tls: &ClientTls,
+    offer: &Offer,
+    files: &mut dyn Sources,
+    remarks: &mut Vec<Remark>,
+) -> Arc<dyn ServerCertVerifier> {
     if tls.allow_insecure_connections {
-        return assemble(&offer, None, own);
+        return verifier(offer, None);
     }
     let mut roots = if tls.disable_system_ca_pool { Roots::none() } else { Roots::system(files) };
     for path in &tls.ca_certs {
@@ -47,12 +77,13 @@ pub(crate) fn compile(
         };
         remarks.push(Remark { key: "ca_certs", text: told });
     }
-    assemble(&offer, Some(roots), own)
+    verifier(offer, Some(roots))
 }
 
 /// Go's defaults, with the system's certificates.
 pub(crate) fn usual(files: &mut dyn Sources) -> Result<ClientConfig, Refused> {
-    assemble(&Offer::usual(), Some(Roots::system(files)), Vec::new())
+    let offer = Offer::usual();
+    assemble(&offer, verifier(&offer, Some(Roots::system(files))), Vec::new())
 }
 
 /// The same for who was not thought of at start.
@@ -77,25 +108,23 @@ pub(crate) fn for_a_thread(config: &ClientConfig) -> Arc<ClientConfig> {
 }
 
 /// `roots`: none, everybody is believed.
+fn verifier(offer: &Offer, roots: Option<Roots>) -> Arc<dyn ServerCertVerifier> {
+    match roots {
+        Some(roots) => Arc::new(Servers::new(roots, &offer.provider)),
+        None => Arc::new(Anybody(offer.provider.signature_verification_algorithms)),
+    }
+}
+
 fn assemble(
     offer: &Offer,
-    roots: Option<Roots>,
+    verifier: Arc<dyn ServerCertVerifier>,
     own: Vec<Arc<CertifiedKey>>,
 ) -> Result<ClientConfig, Refused> {
-    let provider = Arc::clone(&offer.provider);
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&offer.provider))
         .with_protocol_versions(&offer.versions)
-        .map_err(|error| Refused { key: "cipher_suites", text: error.to_string() })?;
-    let builder = match roots {
-        Some(roots) => {
-            let servers = Arc::new(Servers::new(roots, &provider));
-            builder.dangerous().with_custom_certificate_verifier(servers)
-        },
-        None => {
-            let anybody = Arc::new(Anybody(provider.signature_verification_algorithms));
-            builder.dangerous().with_custom_certificate_verifier(anybody)
-        },
-    };
+        .map_err(|error| Refused { key: "cipher_suites", text: error.to_string() })?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     Ok(if own.is_empty() {
         builder.with_no_client_auth()
     } else {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use baton_shared::control::relay::CERTIFICATE_BYTES_MAX;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -114,6 +115,67 @@ impl ServerCertVerifier for Servers {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// `jwk_fingerprints`: besides all else, one of the certificates that are shown holds a key whose SHA-256 (of its
+/// SubjectPublicKeyInfo) is known.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) believed: Arc<dyn ServerCertVerifier>,
+    pub(super) fingerprints: Box<[Box<[u8]>]>,
+}
+
+impl Pinned {
+    fn knows(&self, certificate: &CertificateDer<'_>) -> bool {
+        let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
+        let found = digest::digest(&digest::SHA256, &parsed.subject_public_key_info());
+        self.fingerprints.iter().any(|known| **known == *found.as_ref())
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.believed.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        if std::iter::once(end_entity).chain(intermediates).any(|shown| self.knows(shown)) {
+            return Ok(verdict);
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.believed.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.believed.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.believed.supported_verify_schemes()
     }
 }
 

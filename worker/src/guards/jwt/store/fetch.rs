@@ -171,7 +171,11 @@ async fn fetch(
     let limits = PoolLimits { idle_max: 0, idle_per_host_max: 0, idle_time_max: None };
     let calls = Client {
         pool: Pool::new(limits, 0),
-        dialer: Dialer::new(client.dial, Arc::clone(&client.resolver), Box::default()),
+        dialer: Dialer::new(
+            client.dial,
+            Arc::clone(&client.resolver),
+            Box::new([source.tls.clone()]),
+        ),
         head_time_max: None,
         reuse: Reuse::Never,
     };

@@ -22,6 +22,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::plan::ClientTlsPlan;
+
 use super::jwk::Jwk;
 use super::key_set::{self, KeySet, Rest, View};
 pub(crate) use fetch::KeyClient;
@@ -103,6 +105,8 @@ pub(crate) struct Fetched {
 #[derive(Debug)]
 pub(crate) struct Source {
     spec: SourceSpec,
+    /// How it is met by TLS; none: it cannot be.
+    tls: ClientTlsPlan,
     freshness: Freshness,
     views: Box<[View]>,
     set: Mutex<Arc<KeySet>>,
@@ -172,9 +176,14 @@ impl SourcesDraft {
         (place, seen)
     }
 
-    /// The sources, served by `client`.
-    pub(crate) fn into_store(self, client: KeyClient) -> Arc<KeyStore> {
-        let source = |(spec, freshness, views): (_, _, Vec<View>)| Source {
+    /// The sources, served by `client`; `met` says how a provider is met by TLS.
+    pub(crate) fn into_store(
+        self,
+        client: KeyClient,
+        met: impl Fn(&Trust) -> ClientTlsPlan,
+    ) -> Arc<KeyStore> {
+        let source = |(spec, freshness, views): (SourceSpec, _, Vec<View>)| Source {
+            tls: met(&spec.trust),
             spec,
             freshness,
             views: views.into(),
