@@ -57,7 +57,7 @@ impl Clock {
 /// What came of running a piece of a script.
 pub(super) enum Ran {
     Done,
-    /// It waits for an answer, which [`Running::go_on`] takes.
+    /// It waits for an answer, which goes on with it.
     Waits(Running, Box<host::http::Ask>),
 }
 
