@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use baton_shared::config::Sources;
 use baton_shared::config::model::ClientTls;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
@@ -16,7 +15,7 @@ use rustls::{ClientConfig, SignatureScheme};
 use super::certificate::Claims;
 use super::offer::{Offer, Wanted};
 use super::roots::Roots;
-use super::trust::{Anybody, Pinned, Servers};
+use super::trust::Servers;
 use super::{Refused, Remark, pem};
 
 /// Sessions with backends that each thread remembers.
@@ -36,8 +35,8 @@ pub(crate) fn compile(
     };
     let offer = Offer::compile(wanted, remarks)?;
     let own = own(tls, files, remarks);
-    let believed = believed(tls, &offer, files, remarks);
-    assemble(&offer, believed, own)
+    let roots = believed(tls, files, remarks);
+    assemble(&offer, roots, &[], own)
 }
 
 /// How the provider of a key set is met, by TLS 1.2 or 1.3.
@@ -51,22 +50,14 @@ pub(crate) fn of_keys(
     let wanted = Wanted { min_version: "TLS12", max_version: "TLS13", curves: &[], suites };
     let offer =
         if suites.is_empty() { Offer::usual() } else { Offer::compile(wanted, &mut remarks)? };
-    let mut verifier = believed(tls, &offer, files, &mut remarks);
-    if !fingerprints.is_empty() {
-        verifier = Arc::new(Pinned { believed: verifier, fingerprints: fingerprints.into() });
-    }
-    assemble(&offer, verifier, Vec::new())
+    let roots = believed(tls, files, &mut remarks);
+    assemble(&offer, roots, fingerprints, Vec::new())
 }
 
-/// Who is believed.
-fn believed(
-    tls: &ClientTls,
-    offer: &Offer,
-    files: &mut dyn Sources,
-    remarks: &mut Vec<Remark>,
-) -> Arc<dyn ServerCertVerifier> {
+/// Who is believed; none: everybody.
+fn believed(tls: &ClientTls, files: &mut dyn Sources, remarks: &mut Vec<Remark>) -> Option<Roots> {
     if tls.allow_insecure_connections {
-        return verifier(offer, None);
+        return None;
     }
     let mut roots = if tls.disable_system_ca_pool { Roots::none() } else { Roots::system(files) };
     for path in &tls.ca_certs {
@@ -77,13 +68,12 @@ fn believed(
         };
         remarks.push(Remark { key: "ca_certs", text: told });
     }
-    verifier(offer, Some(roots))
+    Some(roots)
 }
 
 /// Go's defaults, with the system's certificates.
 pub(crate) fn usual(files: &mut dyn Sources) -> Result<ClientConfig, Refused> {
-    let offer = Offer::usual();
-    assemble(&offer, verifier(&offer, Some(Roots::system(files))), Vec::new())
+    assemble(&Offer::usual(), Some(Roots::system(files)), &[], Vec::new())
 }
 
 /// The same for who was not thought of at start.
@@ -108,23 +98,18 @@ pub(crate) fn for_a_thread(config: &ClientConfig) -> Arc<ClientConfig> {
 }
 
 /// `roots`: none, everybody is believed.
-fn verifier(offer: &Offer, roots: Option<Roots>) -> Arc<dyn ServerCertVerifier> {
-    match roots {
-        Some(roots) => Arc::new(Servers::new(roots, &offer.provider)),
-        None => Arc::new(Anybody(offer.provider.signature_verification_algorithms)),
-    }
-}
-
 fn assemble(
     offer: &Offer,
-    verifier: Arc<dyn ServerCertVerifier>,
+    roots: Option<Roots>,
+    fingerprints: &[Box<[u8]>],
     own: Vec<Arc<CertifiedKey>>,
 ) -> Result<ClientConfig, Refused> {
+    let servers = Servers::new(roots, fingerprints, &offer.provider);
     let builder = ClientConfig::builder_with_provider(Arc::clone(&offer.provider))
         .with_protocol_versions(&offer.versions)
         .map_err(|error| Refused { key: "cipher_suites", text: error.to_string() })?
         .dangerous()
-        .with_custom_certificate_verifier(verifier);
+        .with_custom_certificate_verifier(Arc::new(servers));
     Ok(if own.is_empty() {
         builder.with_no_client_auth()
     } else {

@@ -55,21 +55,65 @@ fn unknown(error: Error) -> Error {
     }
 }
 
-/// Certificates of backends.
+/// Certificates of backends and of those who give keys.
 #[derive(Debug)]
 pub(super) struct Servers {
-    roots: Roots,
-    /// None: nobody is in the store.
-    chains: Option<Arc<WebPkiServerVerifier>>,
+    /// Who is believed; none (`allow_insecure_connections`): whatever is shown.
+    known: Option<Known>,
+    /// `jwk_fingerprints`: besides all else, one of the certificates that are shown holds a key whose SHA-256 (of
+    /// its SubjectPublicKeyInfo) is one of these; without any, it may be any key.
+    fingerprints: Box<[Box<[u8]>]>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
+#[derive(Debug)]
+struct Known {
+    roots: Roots,
+    /// None: nobody is in the store.
+    chains: Option<Arc<WebPkiServerVerifier>>,
+}
+
 impl Servers {
-    pub(super) fn new(roots: Roots, provider: &Arc<CryptoProvider>) -> Self {
-        let store = Arc::new(roots.store.clone());
-        let chains = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(provider));
+    /// `roots`: none, everybody is believed.
+    pub(super) fn new(
+        roots: Option<Roots>,
+        fingerprints: &[Box<[u8]>],
+        provider: &Arc<CryptoProvider>,
+    ) -> Self {
+        let known = roots.map(|roots| {
+            let store = Arc::new(roots.store.clone());
+            let chains = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(provider));
+            Known { roots, chains: chains.build().ok() }
+        });
         let algorithms = provider.signature_verification_algorithms;
-        Self { roots, chains: chains.build().ok(), algorithms }
+        Self { known, fingerprints: fingerprints.into(), algorithms }
+    }
+
+    fn is_pinned(&self, certificate: &CertificateDer<'_>) -> bool {
+        let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
+        let found = digest::digest(&digest::SHA256, &parsed.subject_public_key_info());
+        self.fingerprints.iter().any(|pinned| **pinned == *found.as_ref())
+    }
+}
+
+impl Known {
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if let Some(verdict) = stands_itself(&self.roots, end_entity, Holder::Server, now) {
+            verdict?;
+            return verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name);
+        }
+        let chains = self.chains.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+        chains
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map(drop)
+            .map_err(unknown)
     }
 }
 
@@ -82,17 +126,14 @@ impl ServerCertVerifier for Servers {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if let Some(verdict) = stands_itself(&self.roots, end_entity, Holder::Server, now) {
-            verdict?;
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
+        if let Some(known) = &self.known {
+            known.verify(end_entity, intermediates, server_name, ocsp_response, now)?;
         }
-        match &self.chains {
-            Some(chains) => chains
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .map_err(unknown),
-            None => Err(CertificateError::UnknownIssuer.into()),
+        let mut shown = std::iter::once(end_entity).chain(intermediates);
+        if !self.fingerprints.is_empty() && !shown.any(|shown| self.is_pinned(shown)) {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
         }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -115,106 +156,6 @@ impl ServerCertVerifier for Servers {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// `jwk_fingerprints`: besides all else, one of the certificates that are shown holds a key whose SHA-256 (of its
-/// SubjectPublicKeyInfo) is known.
-#[derive(Debug)]
-pub(super) struct Pinned {
-    pub(super) believed: Arc<dyn ServerCertVerifier>,
-    pub(super) fingerprints: Box<[Box<[u8]>]>,
-}
-
-impl Pinned {
-    fn knows(&self, certificate: &CertificateDer<'_>) -> bool {
-        let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
-        let found = digest::digest(&digest::SHA256, &parsed.subject_public_key_info());
-        self.fingerprints.iter().any(|known| **known == *found.as_ref())
-    }
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.believed.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )?;
-        if std::iter::once(end_entity).chain(intermediates).any(|shown| self.knows(shown)) {
-            return Ok(verdict);
-        }
-        Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.believed.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.believed.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.believed.supported_verify_schemes()
-    }
-}
-
-/// `allow_insecure_connections`: whatever is shown is believed.
-#[derive(Debug)]
-pub(super) struct Anybody(pub(super) WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }
 
