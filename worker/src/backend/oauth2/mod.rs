@@ -27,6 +27,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{Answer, AnswerError};
 use super::exchange::{Outbound, Whom};
 use super::failure::CallError;
+use super::upgrade::base64;
 use crate::message::RequestBody;
 use crate::plan::{Host, HostError, ThreadState};
 use crate::route::percent::GoQuoted;
@@ -173,7 +174,9 @@ impl Request {
             return unsendable(HostError::Authority(url.to_owned()));
         };
         let credentials = format!("{}:{}", escaped(id), escaped(secret));
-        let Ok(mut basic) = HeaderValue::try_from(format!("Basic {}", base64(&credentials))) else {
+        let Ok(mut basic) =
+            HeaderValue::try_from(format!("Basic {}", base64(credentials.as_bytes())))
+        else {
             return unsendable(HostError::Credentials);
         };
         basic.set_sensitive(true);
@@ -331,22 +334,6 @@ fn written(form: &BTreeMap<&str, Vec<&str>>) -> Bytes {
     pairs.join("&").into()
 }
 
-/// With padding and the usual alphabet.
-fn base64(text: &str) -> String {
-    let mut url = Vec::new();
-    crate::guards::jwt::base64url::encode(text.as_bytes(), &mut url);
-    let standard = |byte: u8| match byte {
-        b'-' => '+',
-        b'_' => '/',
-        other => char::from(other),
-    };
-    let mut text: String = url.into_iter().map(standard).collect();
-    while !text.len().is_multiple_of(4) {
-        text.push('=');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,8 +343,8 @@ mod tests {
         let form =
             BTreeMap::from([("z", vec!["1", "2"]), ("a", vec!["q w", "&="]), ("s", vec![""])]);
         assert_eq!(written(&form), "a=q+w&a=%26%3D&s=&z=1&z=2");
-        assert_eq!(base64("id%2Fx:se+cret"), "aWQlMkZ4OnNlK2NyZXQ=");
-        assert_eq!(base64(":"), "Og==");
+        assert_eq!(base64(b"id%2Fx:se+cret"), "aWQlMkZ4OnNlK2NyZXQ=");
+        assert_eq!(base64(b":"), "Og==");
     }
 
     #[test]
