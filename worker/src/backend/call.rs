@@ -114,17 +114,7 @@ pub(crate) async fn call(
         OnRedirect::SendBody => Box::pin(Kept::hold(body)).await?,
     };
     let sender = Sender::first(thread, backend, caller, own, deadline)?;
-    let pass = limits::enter_http(thread, backend)?;
-    let mut answer = sender.send(body).await;
-    if let Ok(first) = answer {
-        answer = match first.status.is_redirection() && backend.on_redirect != OnRedirect::Stay {
-            // In a box: the way of all other answers stays small.
-            true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
-            false => Ok(first),
-        };
-    }
-    pass.hear_http(backend, &answer);
-    answer
+    sender.answer(body, kept).await
 }
 
 /// Whom a call goes to, for scripts that may change it.
@@ -163,19 +153,10 @@ pub(crate) async fn call_at(
     deadline: Instant,
 ) -> Result<Answer, Failure> {
     let (body, kept) = Kept::of(body);
-    let pass = limits::enter_http(thread, backend)?;
     let Aim { host, uri, method } = aim;
     let (host, uri) = (Picked::Named(host), uri.clone());
     let sender = Sender { thread, backend, caller, method, host, uri, adjust: &|_| {}, deadline };
-    let mut answer = sender.send(body).await;
-    if let Ok(first) = answer {
-        answer = match first.status.is_redirection() && backend.on_redirect != OnRedirect::Stay {
-            true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
-            false => Ok(first),
-        };
-    }
-    pass.hear_http(backend, &answer);
-    answer
+    sender.answer(body, kept).await
 }
 
 /// The host of a call.
@@ -246,6 +227,23 @@ impl<'a> Sender<'a> {
         let (host, uri) = choose(thread, backend, caller, own)?;
         let method = backend.method(caller.head);
         Ok(Self { thread, backend, caller, method, host, uri, adjust: &|_| {}, deadline })
+    }
+
+    /// Sends the first request of a call and follows where its answer leads, past what keeps calls from the backend.
+    async fn answer(&self, body: RequestBody, kept: Kept) -> Result<Answer, Failure> {
+        let Self { thread, backend, caller, deadline, .. } = *self;
+        let pass = limits::enter_http(thread, backend)?;
+        let mut answer = self.send(body).await;
+        if let Ok(first) = answer {
+            let follows = first.status.is_redirection() && backend.on_redirect != OnRedirect::Stay;
+            answer = match follows {
+                // In a box: the way of all other answers stays small.
+                true => Box::pin(follow(thread, backend, caller, kept, first, deadline)).await,
+                false => Ok(first),
+            };
+        }
+        pass.hear_http(backend, &answer);
+        answer
     }
 
     /// Sends the request and waits for the head of its answer.
