@@ -1,9 +1,11 @@
 //! Small types that carry a meaning: identifiers, times, pointers into a configuration.
 
+mod hex;
 mod id;
 mod pointer;
 mod time;
 
+pub use hex::hex;
 pub use id::{GenerationId, ListenerId};
 pub use pointer::JsonPointer;
 pub use time::Monotonic;

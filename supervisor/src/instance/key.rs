@@ -1,9 +1,10 @@
 //! The name of an instance. Pure.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use baton_shared::words::hex;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of the hash that make the name: enough that two files of one machine never share it,
@@ -19,12 +20,7 @@ impl Key {
     #[must_use]
     pub fn of(absolute: &Path) -> Self {
         let hash = Sha256::digest(absolute.as_os_str().as_bytes());
-        let mut text = String::with_capacity(2 * BYTES);
-        for byte in hash.iter().take(BYTES) {
-            // Writing to a String cannot fail.
-            let _written = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(hex(hash.get(..BYTES).unwrap_or_default()))
     }
 }
 

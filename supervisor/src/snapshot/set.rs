@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use baton_shared::control::message::Found;
+use baton_shared::words::hex;
 use sha2::{Digest as _, Sha256};
 
-use super::source::{Source, hex};
+use super::source::Source;
 
 /// Sources that one generation may have.
 pub const SOURCES_MAX: usize = 4_096;

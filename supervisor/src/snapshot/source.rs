@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use baton_shared::control::message::Found;
 use baton_shared::os::memfd;
+use baton_shared::words::hex;
 use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
 
@@ -181,14 +182,6 @@ impl SecretScan {
     const fn is_secret(&self) -> bool {
         self.has_private_key || (self.has_key_set && self.has_secret_member)
     }
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?'));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The kernel's words in the lower case that Go programs use, without the number.

@@ -5,7 +5,6 @@
 //! KrakenD: 401 without a good key, 403 without a role; keys stand at the root, roles at endpoints.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use baton_shared::config::model::{EndpointConfig, Namespace};
 use baton_shared::config::node::{Node, Value};
 use baton_shared::soft::{ClientLimit, Rate};
-use baton_shared::words::Monotonic;
+use baton_shared::words::{Monotonic, hex};
 
 use super::Refusal;
 use crate::message::Head;
@@ -148,13 +147,6 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
         *to = *from;
     }
     name
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The keys at the root, if there are some.

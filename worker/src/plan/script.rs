@@ -135,7 +135,7 @@ fn check_sums(compiler: &mut Compiler<'_>, settings: &Node, at: &JsonPointer) {
     for (path, sum) in sums {
         let at = at.key("md5").key(path);
         let content = compiler.files.get(path).and_then(|file| file.as_deref().ok());
-        let found = super::md5::hex(content.unwrap_or_default());
+        let found = super::md5::sum(content.unwrap_or_default());
         match &sum.value {
             Value::String(wanted) if *wanted == found => {},
             Value::String(wanted) => {

@@ -7,6 +7,7 @@ use super::convert::not_supported;
 use super::{ANY, functions, int, random, text, unsupported};
 use crate::template::function::{Function, Type};
 use crate::template::value::Value;
+use crate::words::hex;
 
 pub(super) const FUNCTIONS: &[Function] = {
     use Type::{Int, Text};
@@ -44,10 +45,6 @@ pub(super) const FUNCTIONS: &[Function] = {
         "htpasswd" [Text, Text] None => |_, _| not_supported("htpasswd", unsupported::WHY);
     }
 };
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn adler32(bytes: &[u8]) -> u32 {
     const PRIME: u32 = 65_521;
