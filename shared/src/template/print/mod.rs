@@ -167,15 +167,7 @@ fn items(
     spec: &Spec,
     depth: usize,
 ) -> Result<(), String> {
-    let Some((between, close)) = open(out, list, spec, "[") else { return Ok(()) };
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.extend_from_slice(between.as_bytes());
-        }
-        inner(context, out, item, spec, depth)?;
-    }
-    out.extend_from_slice(close.as_bytes());
-    Ok(())
+    bracketed(out, list, spec, "[", items, |out, item| inner(context, out, item, spec, depth))
 }
 
 fn members(
@@ -186,14 +178,28 @@ fn members(
     spec: &Spec,
     depth: usize,
 ) -> Result<(), String> {
-    let Some((between, close)) = open(out, map, spec, "map[") else { return Ok(()) };
-    for (index, (key, value)) in entries.iter().enumerate() {
+    bracketed(out, map, spec, "map[", entries, |out, (key, value)| {
+        inner(context, out, &Value::Text(key.clone()), spec, depth)?;
+        out.push(b':');
+        inner(context, out, value, spec, depth)
+    })
+}
+
+/// What a list or map holds, each by `one`, between its brackets.
+fn bracketed<T>(
+    out: &mut Vec<u8>,
+    whole: &Value,
+    spec: &Spec,
+    begin: &str,
+    parts: &[T],
+    mut one: impl FnMut(&mut Vec<u8>, &T) -> Result<(), String>,
+) -> Result<(), String> {
+    let Some((between, close)) = open(out, whole, spec, begin) else { return Ok(()) };
+    for (index, part) in parts.iter().enumerate() {
         if index > 0 {
             out.extend_from_slice(between.as_bytes());
         }
-        inner(context, out, &Value::Text(key.clone()), spec, depth)?;
-        out.push(b':');
-        inner(context, out, value, spec, depth)?;
+        one(out, part)?;
     }
     out.extend_from_slice(close.as_bytes());
     Ok(())
