@@ -92,14 +92,14 @@ fn usually_lacks_body(method: &Method) -> bool {
 
 /// What a request takes of the memory that all bodies of a thread share.
 #[derive(Debug)]
-pub(super) struct Share<'t> {
+pub(crate) struct Share<'t> {
     all: &'t Cell<usize>,
     bytes: usize,
 }
 
 impl<'t> Share<'t> {
     /// Nothing yet; `all` counts what is taken.
-    pub(super) const fn new(all: &'t Cell<usize>) -> Self {
+    pub(crate) const fn new(all: &'t Cell<usize>) -> Self {
         Self { all, bytes: 0 }
     }
 

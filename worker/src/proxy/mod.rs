@@ -38,8 +38,7 @@ use crate::respond::lines::Completed;
 use crate::route::Params;
 
 pub(crate) use background::Background;
-use body::Share;
-pub(crate) use body::hold;
+pub(crate) use body::{Share, hold};
 pub(crate) use data::{answer, outcome, tell};
 pub(crate) use static_data::StaticData;
 
@@ -134,9 +133,8 @@ pub(crate) async fn run(
 ) -> Result<Response, Failure> {
     // What is held of the body, as long as the request takes.
     let mut share = Share::new(&thread.held_bytes);
-    if let Some(schema) = &endpoint.schema {
-        let deadline = begun + endpoint.timeout;
-        let checked = Box::pin(schema::check(schema, body, &mut share, deadline)).await;
+    if endpoint.schema.is_some() {
+        let checked = Box::pin(checked(endpoint, body, &mut share, begun)).await;
         body = match (checked, &endpoint.signing) {
             (Ok(body), _) => body,
             (Err(failure), Some(Signing::Live(signer))) => {
@@ -151,15 +149,15 @@ pub(crate) async fn run(
     pipe(thread, endpoint, asked, body, begun).await
 }
 
-/// The body, once `validation/json-schema` has looked at it.
+/// The body, once `validation/json-schema` has looked at it; `share` has to live as long as what is held of it.
 pub(crate) async fn checked(
-    thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
     body: RequestBody,
+    share: &mut Share<'_>,
     begun: Instant,
 ) -> Result<RequestBody, Failure> {
     let Some(schema) = &endpoint.schema else { return Ok(body) };
-    schema::check(schema, body, &mut Share::new(&thread.held_bytes), begun + endpoint.timeout).await
+    schema::check(schema, body, share, begun + endpoint.timeout).await
 }
 
 /// Runs the pipe alone.

@@ -17,7 +17,7 @@ use crate::backend::request::HeaderPlan;
 use crate::decode::Data;
 use crate::message::{RequestBody, Response, ResponseBody};
 use crate::plan::{Endpoint, Pipe, ThreadState};
-use crate::proxy::{self, Asked, Outcome, Part};
+use crate::proxy::{self, Asked, Outcome, Part, Share};
 use crate::respond::lines::Completed;
 use crate::route::Params;
 
@@ -57,7 +57,8 @@ pub(crate) async fn run(
         (changed.to_head(asked.head), params, body)
     };
     let asked = Asked { head: &head, params: &params, ..*asked };
-    let body = proxy::checked(thread, endpoint, body, begun).await?;
+    let mut share = Share::new(&thread.held_bytes);
+    let body = proxy::checked(endpoint, body, &mut share, begun).await?;
     if block.next == Next::Skip {
         let part = Part::new(Data::null(), Completed::False);
         let outcome = finish(&session, Outcome::Data(part)).await?;
