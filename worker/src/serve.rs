@@ -67,21 +67,19 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
         return Box::pin(scripted(thread, endpoint, scripts, &asked, body, begun)).await;
     }
     let mut admitted = None;
-    let asked = match guards::run(thread, endpoint, asked, &mut admitted, begun).await {
+    let asked = match guards::first(thread, endpoint, asked, &mut admitted, begun).await {
         Ok(asked) => asked,
         Err(refusal) => return respond::refused(refusal),
     };
+    if let Err(refusal) = guards::limits(thread, endpoint, &asked) {
+        return respond::refused(refusal);
+    }
     let body = match endpoint.payload.bound(body) {
         Ok(body) => body,
         Err(error) => return respond::failed(thread, Failure::Upload(error)),
     };
-    match proxy::run(thread, endpoint, &asked, body, begun).await {
-        Ok(response) => response,
-        Err(failure) => {
-            proxy::tell(endpoint, &failure);
-            respond::failed(thread, failure)
-        },
-    }
+    let answer = proxy::run(thread, endpoint, &asked, body, begun).await;
+    answer.unwrap_or_else(|failure| failed(thread, endpoint, failure))
 }
 
 /// The same for an endpoint with scripts: one between its guards, one around its pipe.
@@ -124,10 +122,12 @@ async fn scripted(
         None => proxy::run(thread, endpoint, &asked, body, begun).await,
         Some(script) => script::proxy::run(thread, endpoint, script, &asked, body, begun).await,
     };
-    answer.unwrap_or_else(|failure| {
-        proxy::tell(endpoint, &failure);
-        respond::failed(thread, failure)
-    })
+    answer.unwrap_or_else(|failure| failed(thread, endpoint, failure))
+}
+
+fn failed(thread: &ThreadState, endpoint: &Endpoint, failure: Failure) -> Response {
+    proxy::tell(endpoint, &failure);
+    respond::failed(thread, failure)
 }
 
 pub(crate) fn asked(head: &Head) -> route::Asked<'_> {

@@ -37,20 +37,8 @@ pub enum Refusal {
     Limited,
 }
 
-/// Lets a request pass or refuses it. What it became on its way through is kept in `admitted`.
-pub(crate) async fn run<'a>(
-    thread: &ThreadState,
-    endpoint: &Endpoint,
-    asked: Asked<'a>,
-    admitted: &'a mut Option<Admitted>,
-    begun: Instant,
-) -> Result<Asked<'a>, Refusal> {
-    let asked = first(thread, endpoint, asked, admitted, begun).await?;
-    limits(thread, endpoint, &asked)?;
-    Ok(asked)
-}
-
-/// What stands in front of an endpoint's script.
+/// What stands in front of an endpoint's script: lets a request pass or refuses it. What it became on its way
+/// through is kept in `admitted`.
 pub(crate) async fn first<'a>(
     thread: &ThreadState,
     endpoint: &Endpoint,
@@ -87,7 +75,7 @@ pub(crate) async fn first<'a>(
     Ok(asked)
 }
 
-/// What stands behind it.
+/// What stands behind the script, or behind [`first`] without one.
 pub(crate) fn limits(
     thread: &ThreadState,
     endpoint: &Endpoint,
