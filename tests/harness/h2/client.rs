@@ -189,7 +189,8 @@ impl Pending {
     }
 }
 
-async fn read(response: ResponseFuture) -> Result<Answer, h2::Error> {
+/// The whole answer.
+pub(crate) async fn read(response: ResponseFuture) -> Result<Answer, h2::Error> {
     let (head, mut stream) = response.await?.into_parts();
     let mut body = Vec::new();
     while let Some(data) = stream.data().await {

@@ -3,5 +3,6 @@
 mod client;
 mod raw;
 
+pub(crate) use client::read;
 pub use client::{Answer, Client, Pending};
 pub use raw::{Frame, Raw, kind};

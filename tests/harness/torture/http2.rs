@@ -187,12 +187,6 @@ impl Shared {
 }
 
 async fn read(response: h2::client::ResponseFuture) -> Result<Answer, h2::Error> {
-    let (head, mut stream) = response.await?.into_parts();
-    let mut body = Vec::new();
-    while let Some(data) = stream.data().await {
-        let data = data?;
-        stream.flow_control().release_capacity(data.len())?;
-        body.extend_from_slice(&data);
-    }
-    Ok(Answer { status: head.status.as_u16(), closing: false, body })
+    let whole = crate::h2::read(response).await?;
+    Ok(Answer { status: whole.status, closing: false, body: whole.body })
 }
