@@ -44,8 +44,8 @@ pub(super) struct ClientTlsTable {
 impl ClientTlsTable {
     /// In the order of their places.
     pub(super) fn into_plans(self, files: &Files, are_needed: bool) -> Box<[ClientTlsPlan]> {
-        let usual = || client::usual(&mut Included(files)).ok().filter(|_| are_needed);
-        let service = self.service.or_else(usual);
+        let usual = || client::usual(&mut Included(files)).ok();
+        let service = self.service.or_else(|| if are_needed { usual() } else { None });
         let own = self.own.into_iter().map(|(_, config)| Some(config));
         std::iter::once(service).chain(own).collect()
     }
