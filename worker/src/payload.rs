@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::backend::{AnswerError, Gunzip};
 use crate::message::{Head, Request, RequestBody, UploadError};
-use crate::plan::ThreadState;
+use crate::plan::{Endpoint, ThreadState};
 use crate::serve::asked;
 
 /// What an endpoint says of bodies.
@@ -50,6 +50,11 @@ pub struct Unzipped {
     failed: Option<UploadError>,
 }
 
+/// Whether bodies of an endpoint's requests are unpacked.
+pub(crate) fn unpacks(endpoint: &Endpoint) -> bool {
+    endpoint.guards.as_ref().is_some_and(|guards| guards.payload.gunzip == Gunzips::Yes)
+}
+
 /// Unpacks the body of a request whose endpoint wants that, and takes the coding out of its head.
 /// Only asked where some endpoint does: it takes a look at the routes of its own.
 pub(crate) fn unpack(thread: &Rc<ThreadState>, request: &mut Request) {
@@ -57,10 +62,10 @@ pub(crate) fn unpack(thread: &Rc<ThreadState>, request: &mut Request) {
     let wants = {
         let found = plan.router.find(&asked(&request.head));
         let endpoint = match &found {
-            Ok(found) => plan.endpoint(found.value),
+            Ok(found) => plan.endpoint(*found.value),
             Err(miss) => plan.fallback(miss),
         };
-        endpoint.is_some_and(|endpoint| endpoint.payload.gunzip == Gunzips::Yes)
+        endpoint.is_some_and(unpacks)
     };
     if wants && !request.body.is_end_stream() && take_gzip(&mut request.head) {
         let body = std::mem::take(&mut request.body);

@@ -8,8 +8,9 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::backend::Failure;
+use crate::guards::{EndpointGuards, Gates};
 use crate::message::{Head, Request, RequestBody, Response};
-use crate::plan::{Endpoint, Scripts, ThreadState};
+use crate::plan::{Endpoint, ThreadState};
 use crate::proxy::{self, Asked};
 use crate::route::table::Target;
 use crate::route::{self, Found, Params, builtin};
@@ -43,14 +44,14 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
         return Box::pin(site.answer(head, claim)).await;
     }
     let (endpoint, params) = match plan.router.find(&asked(head)) {
-        Ok(found) => match plan.endpoint(found.value) {
+        Ok(found) => match plan.endpoint(*found.value) {
             Some(endpoint) => {
                 endpoint.fetch();
                 (endpoint, found.params)
             },
             None => {
                 let Found { value, params } = found;
-                return Box::pin(answer_own(thread, value, head, &params, body)).await;
+                return Box::pin(answer_own(thread, *value, head, &params, body)).await;
             },
         },
         Err(miss) => match plan.fallback(&miss) {
@@ -63,64 +64,63 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
         request.client.set(client.ip());
     }
     let asked = Asked::new(head, client, &params);
-    if let Some(scripts) = &endpoint.scripts {
-        return Box::pin(scripted(thread, endpoint, scripts, &asked, body, begun)).await;
-    }
-    let mut admitted = None;
-    let asked = match guards::first(thread, endpoint, asked, &mut admitted, begun).await {
-        Ok(asked) => asked,
-        Err(refusal) => return respond::refused(refusal),
+    let body = match endpoint.guards.as_deref() {
+        None => body,
+        Some(guards @ EndpointGuards { gates: None, .. }) => {
+            match guards.limit(thread, &asked, body) {
+                Ok(body) => body,
+                Err(refused) => return *refused,
+            }
+        },
+        Some(guards @ EndpointGuards { gates: Some(gates), .. }) => {
+            return Box::pin(gated(thread, endpoint, (guards, gates), asked, body, begun)).await;
+        },
     };
-    if let Err(refusal) = guards::limits(thread, endpoint, &asked) {
-        return respond::refused(refusal);
-    }
-    let body = match endpoint.payload.bound(body) {
-        Ok(body) => body,
-        Err(error) => return respond::failed(thread, Failure::Upload(error)),
-    };
-    let answer = proxy::run(thread, endpoint, &asked, body, begun).await;
+    let answer = proxy::pipe(thread, endpoint, &asked, body, begun).await;
     answer.unwrap_or_else(|failure| failed(thread, endpoint, failure))
 }
 
-/// The same for an endpoint with scripts: one between its guards, one around its pipe.
-async fn scripted(
+/// The same for an endpoint with gates: scripts stand between its guards, and around its pipe.
+async fn gated(
     thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
-    scripts: &Scripts,
-    asked: &Asked<'_>,
+    (guards, gates): (&EndpointGuards, &Gates),
+    asked: Asked<'_>,
     body: RequestBody,
     begun: Instant,
 ) -> Response {
+    let deadline = begun + endpoint.timeout;
     let mut admitted = None;
-    let asked = match guards::first(thread, endpoint, *asked, &mut admitted, begun).await {
+    let asked = match gates.admit(thread, asked, &mut admitted, deadline).await {
         Ok(asked) => asked,
         Err(refusal) => return respond::refused(refusal),
     };
+    let scripts = gates.scripts.as_deref();
     let (seen, values);
-    let (asked, body) = match &scripts.endpoint {
-        None => (asked, body),
-        Some(block) => {
-            let request = (asked.head, &*scripts.names, asked.params);
-            let deadline = begun + endpoint.timeout;
-            let run = script::endpoint::run(thread, block, request, body, deadline);
-            let scripted = match run.await {
-                Ok(scripted) => scripted,
-                Err(error) => return script::endpoint::refused(&endpoint.tag, &error),
-            };
-            (seen, values) = (scripted.head, Params::of(&scripted.params));
-            (Asked { head: &seen, params: &values, ..asked }, scripted.body)
-        },
-    };
-    if let Err(refusal) = guards::limits(thread, endpoint, &asked) {
-        return respond::refused(refusal);
-    }
-    let body = match endpoint.payload.bound(body) {
+    let (asked, body) =
+        match scripts.and_then(|scripts| Some((scripts, scripts.endpoint.as_ref()?))) {
+            None => (asked, body),
+            Some((scripts, block)) => {
+                let request = (asked.head, &*scripts.names, asked.params);
+                let run = script::endpoint::run(thread, block, request, body, deadline);
+                let scripted = match run.await {
+                    Ok(scripted) => scripted,
+                    Err(error) => return script::endpoint::refused(&endpoint.labels.tag, &error),
+                };
+                (seen, values) = (scripted.head, Params::of(&scripted.params));
+                (Asked { head: &seen, params: &values, ..asked }, scripted.body)
+            },
+        };
+    let body = match guards.limit(thread, &asked, body) {
         Ok(body) => body,
-        Err(error) => return respond::failed(thread, Failure::Upload(error)),
+        Err(refused) => return *refused,
     };
-    let answer = match &scripts.proxy {
-        None => proxy::run(thread, endpoint, &asked, body, begun).await,
-        Some(script) => script::proxy::run(thread, endpoint, script, &asked, body, begun).await,
+    let answer = match scripts.and_then(|scripts| scripts.proxy.as_ref()) {
+        None => proxy::gated(thread, endpoint, gates, &asked, body, begun).await,
+        Some(script) => {
+            let behind = (endpoint, gates.schema.as_deref());
+            script::proxy::run(thread, behind, script, &asked, body, begun).await
+        },
     };
     answer.unwrap_or_else(|failure| failed(thread, endpoint, failure))
 }
@@ -138,7 +138,7 @@ pub(crate) fn asked(head: &Head) -> route::Asked<'_> {
 /// KrakenD's own endpoints.
 async fn answer_own(
     thread: &ThreadState,
-    target: &Target,
+    target: Target,
     head: &Head,
     params: &Params<'_>,
     body: RequestBody,
@@ -157,7 +157,7 @@ async fn answer_own(
             Ok(body) => builtin::echo(head, &body),
             Err(failure) => respond::failed(thread, failure),
         },
-        Target::AutoOptions { allow } => thread.plan.misses.auto_options(allow),
+        Target::AutoOptions { allow } => thread.plan.misses.auto_options(&allow.to_string()),
         // Every endpoint that is routed is in the plan.
         Target::Endpoint(_) => Response::new(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
     }

@@ -263,7 +263,7 @@ mod tests {
         }
 
         fn ask(&self, target: &str, fields: &[(&str, &str)]) -> Result<Option<String>, Refusal> {
-            let guard = self.0.plan.endpoints[0].api_keys.as_ref().unwrap();
+            let guard = self.0.plan.endpoints[0].gates().api_keys.as_ref().unwrap();
             let head = guard.check(&self.0.plan.soft, &harness::head("GET", target, fields))?;
             let role = head.as_ref().and_then(|head| head.field("X-Role"));
             Ok(role.map(|role| String::from_utf8_lossy(role).into_owned()))

@@ -15,10 +15,19 @@ pub(crate) mod service;
 
 use tokio::time::Instant;
 
-use crate::plan::{Endpoint, Pipe, ThreadState};
+use crate::backend::Failure;
+use crate::message::{RequestBody, Response};
+use crate::payload::Payload;
+use crate::plan::{Scripts, ThreadState};
 use crate::proxy::Asked;
+use crate::respond;
 
 pub(crate) use jwt::Admitted;
+
+use api_keys::ApiKeys;
+use bot_detector::BotDetector;
+use json_schema::JsonSchema;
+use rate_limit::RateLimit;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,49 +46,89 @@ pub enum Refusal {
     Limited,
 }
 
-/// What stands in front of an endpoint's script: lets a request pass or refuses it. What it became on its way
-/// through is kept in `admitted`.
-pub(crate) async fn first<'a>(
-    thread: &ThreadState,
-    endpoint: &Endpoint,
-    asked: Asked<'a>,
-    admitted: &'a mut Option<Admitted>,
-    begun: Instant,
-) -> Result<Asked<'a>, Refusal> {
-    if matches!(endpoint.pipe, Pipe::NotBuilt) {
-        return Err(Refusal::NotBuilt);
-    }
-    if let Some(bots) = &endpoint.bots {
-        bots.check(asked.head)?;
-    }
-    let head = match &endpoint.api_keys {
-        None => None,
-        Some(keys) => keys.check(&thread.plan.soft, asked.head)?,
-    };
-    let asked = match &endpoint.token {
-        None => match head {
-            None => asked,
-            Some(head) => admitted.insert(Admitted::with_head(head)).asked(asked),
-        },
-        Some(gate) => {
-            let deadline = begun + endpoint.timeout;
-            // In a box: the way of requests without a token stays small.
-            let seen = head.as_ref().unwrap_or(asked.head);
-            let admits = Box::pin(gate.admit(thread, seen, deadline)).await?;
-            admitted.insert(admits.or_head(head)).asked(asked)
-        },
-    };
-    if let Some(signing) = &endpoint.signing {
-        Box::pin(signing.ready(thread, begun + endpoint.timeout)).await?;
-    }
-    Ok(asked)
+/// What stands in front of an endpoint's pipe.
+#[derive(Debug)]
+pub(crate) struct EndpointGuards {
+    /// How often it may be asked: the service's limits, then its own.
+    pub(crate) rate_limits: Box<[RateLimit]>,
+    /// What is said of the bodies of requests.
+    pub(crate) payload: Payload,
+    /// What may have to wait, or change the request.
+    pub(crate) gates: Option<Box<Gates>>,
 }
 
-/// What stands behind the script, or behind [`first`] without one.
-pub(crate) fn limits(
-    thread: &ThreadState,
-    endpoint: &Endpoint,
-    asked: &Asked<'_>,
-) -> Result<(), Refusal> {
-    endpoint.rate_limits.iter().try_for_each(|limit| limit.check(&thread.plan.soft, asked))
+/// Those of an endpoint's guards that few endpoints have; at least one.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    /// `security/bot-detector`.
+    pub(crate) bots: Option<Box<BotDetector>>,
+    /// `auth/api-keys`: what key it asks for.
+    pub(crate) api_keys: Option<ApiKeys>,
+    /// `auth/validator`: what token it asks for.
+    pub(crate) token: Option<jwt::Gate>,
+    /// `auth/signer`: what becomes of its answers.
+    pub(crate) signing: Option<jwt::Signing>,
+    /// `modifier/lua-endpoint` and `modifier/lua-proxy`.
+    pub(crate) scripts: Option<Box<Scripts>>,
+    /// `validation/json-schema`.
+    pub(crate) schema: Option<Box<JsonSchema>>,
+}
+
+impl EndpointGuards {
+    /// What stands behind scripts, or behind [`Gates::admit`] without one: how often, and how large.
+    pub(crate) fn limit(
+        &self,
+        thread: &ThreadState,
+        asked: &Asked<'_>,
+        body: RequestBody,
+    ) -> Result<RequestBody, Box<Response>> {
+        let soft = &thread.plan.soft;
+        let limited = self.rate_limits.iter().try_for_each(|limit| limit.check(soft, asked));
+        limited.map_err(|refusal| Box::new(respond::refused(refusal)))?;
+        let bounded = self.payload.bound(body);
+        bounded.map_err(|error| Box::new(respond::failed(thread, Failure::Upload(error))))
+    }
+
+    /// Whether a script stands between a signer and what it signs.
+    pub(crate) fn signs_what_a_script_makes(&self) -> bool {
+        self.gates.as_ref().is_some_and(|gates| {
+            let is_scripted = gates.scripts.as_ref().is_some_and(|scripts| scripts.proxy.is_some());
+            gates.signing.is_some() && is_scripted
+        })
+    }
+}
+
+impl Gates {
+    /// What stands in front of an endpoint's script: lets a request pass or refuses it. What it became on its way
+    /// through is kept in `admitted`.
+    pub(crate) async fn admit<'a>(
+        &self,
+        thread: &ThreadState,
+        asked: Asked<'a>,
+        admitted: &'a mut Option<Admitted>,
+        deadline: Instant,
+    ) -> Result<Asked<'a>, Refusal> {
+        if let Some(bots) = &self.bots {
+            bots.check(asked.head)?;
+        }
+        let head = match &self.api_keys {
+            None => None,
+            Some(keys) => keys.check(&thread.plan.soft, asked.head)?,
+        };
+        let asked = match &self.token {
+            None => match head {
+                None => asked,
+                Some(head) => admitted.insert(Admitted::with_head(head)).asked(asked),
+            },
+            Some(gate) => {
+                let seen = head.as_ref().unwrap_or(asked.head);
+                let admits = gate.admit(thread, seen, deadline).await?;
+                admitted.insert(admits.or_head(head)).asked(asked)
+            },
+        };
+        if let Some(signing) = &self.signing {
+            signing.ready(thread, deadline).await?;
+        }
+        Ok(asked)
+    }
 }

@@ -15,7 +15,7 @@ use super::shared::SharedParts;
 use super::soft::SoftPlan;
 use super::tls::ClientTlsTable;
 use super::unbuilt::{self, Unguarded, Verdict};
-use super::{ClientPlan, DialPlan, Endpoint, Files, Plan, TellErrors};
+use super::{ClientPlan, DialPlan, Files, Plan, TellErrors};
 use super::{edge, endpoint, files, guard, lasting, metrics, payload, tls, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
@@ -28,7 +28,7 @@ use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{self, KeyClient, SourcesDraft};
 use crate::guards::rate_limit::RateConfig;
 use crate::observe::access_log::AccessLogPlan;
-use crate::payload::Gunzips;
+use crate::payload::unpacks;
 use crate::respond::FailureLines;
 use crate::respond::lines::LinesTable;
 use crate::route::miss::{self, MissPages};
@@ -205,7 +205,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         misses: MissPages::new(&flags, version),
         site,
         packs: payload::packs(config),
-        unpacks: endpoints.iter().any(|one: &Endpoint| one.payload.gunzip == Gunzips::Yes),
+        unpacks: endpoints.iter().any(unpacks),
         catch_all: config.endpoints.iter().position(table::is_catch_all),
         timeout: config.timeout.positive().unwrap_or_default(),
         guards,

@@ -4,14 +4,20 @@
 
 use baton_shared::config::model::{EndpointConfig, ExtraConfig, Namespace};
 use baton_shared::config::node::Value;
+use baton_shared::words::JsonPointer;
 
 use super::compile::Compiler;
-use super::script;
+use super::{payload, script};
+use crate::guards::api_keys;
 use crate::guards::bot_detector::BotDetector;
 use crate::guards::cors::{Cors, MaxAgeIsNoText};
 use crate::guards::http_security::HttpSecurity;
 use crate::guards::json_schema::JsonSchema;
+use crate::guards::jwt;
+use crate::guards::rate_limit::RateLimit;
 use crate::guards::service::ServiceGuards;
+use crate::guards::{EndpointGuards, Gates};
+use crate::payload::Payload;
 
 /// What the root asks for.
 pub(super) fn service(compiler: &mut Compiler<'_>) -> Option<Box<ServiceGuards>> {
@@ -27,6 +33,70 @@ pub(super) fn service(compiler: &mut Compiler<'_>) -> Option<Box<ServiceGuards>>
         || guards.script.is_some()
         || guards.bots.is_some();
     any.then(|| Box::new(guards))
+}
+
+/// What stands in front of an endpoint's pipe.
+pub(super) fn endpoint(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+) -> Option<Box<EndpointGuards>> {
+    let gates = gates(compiler, config);
+    let signing = gates.as_ref().and_then(|gates| gates.signing.as_ref());
+    let guards = EndpointGuards {
+        rate_limits: rate_limits(compiler, config, signing),
+        payload: payload::of(compiler, config),
+        gates,
+    };
+    let any = guards.gates.is_some()
+        || !guards.rate_limits.is_empty()
+        || guards.payload != Payload::default();
+    any.then(|| Box::new(guards))
+}
+
+fn gates(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Option<Box<Gates>> {
+    let signing = jwt::compile_signer(compiler, config);
+    let mut scripts = script::endpoint(compiler, config);
+    // KrakenD's signer stands in the place of what runs it.
+    if let (Some(_), Some(scripts)) = (&signing, &mut scripts) {
+        scripts.endpoint = None;
+    }
+    let known_keys = compiler.api_keys.clone();
+    let gates = Gates {
+        bots: bot_detector(compiler, &config.extra_config),
+        api_keys: api_keys::compile(compiler, known_keys.as_ref(), config),
+        token: jwt::compile(compiler, config),
+        signing,
+        scripts,
+        schema: schema(compiler, config),
+    };
+    let any = gates.bots.is_some()
+        || gates.api_keys.is_some()
+        || gates.token.is_some()
+        || gates.signing.is_some()
+        || gates.scripts.is_some()
+        || gates.schema.is_some();
+    any.then(|| Box::new(gates))
+}
+
+/// An endpoint that signs has none of its own, as in KrakenD.
+fn rate_limits(
+    compiler: &mut Compiler<'_>,
+    config: &EndpointConfig,
+    signing: Option<&jwt::Signing>,
+) -> Box<[RateLimit]> {
+    const NAMESPACE: &str = "qos/ratelimit/router";
+    let block = config.extra_config.namespaces.get(NAMESPACE).filter(|_| signing.is_none());
+    let own = block.map(|block| {
+        let owner = format!("{NAMESPACE}\0{} {}", config.method, config.route);
+        compiler.rate_config(block, &owner)
+    });
+    let service = compiler.service_rate.clone();
+    let service_at = JsonPointer::root().key("extra_config").key("qos/ratelimit/service");
+    let blocks = [(service, &service_at), (own, block.map_or(&config.at, |block| &block.at))];
+    let limits = blocks.into_iter().filter_map(|(limits, at)| {
+        limits?.compile(&config.route, |key, text| compiler.tell(&at.key(key), text))
+    });
+    limits.collect()
 }
 
 /// `security/bot-detector`, of the service or of an endpoint.

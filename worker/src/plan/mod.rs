@@ -190,9 +190,9 @@ impl Plan {
     }
 
     /// The endpoint that a route leads to; `None` for what is KrakenD's own.
-    pub(crate) fn endpoint(&self, target: &Target) -> Option<&Endpoint> {
+    pub(crate) fn endpoint(&self, target: Target) -> Option<&Endpoint> {
         match target {
-            Target::Endpoint(index) => self.endpoints.get(*index),
+            Target::Endpoint(index) => self.endpoints.get(index as usize),
             Target::Health | Target::Debug | Target::Echo | Target::AutoOptions { .. } => None,
         }
     }

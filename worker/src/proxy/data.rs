@@ -125,12 +125,12 @@ fn completed(part: &Part) -> Completed {
 /// Logs a failure as KrakenD does: those of several calls have numbers.
 pub(crate) fn tell(endpoint: &Endpoint, failure: &Failure) {
     let Failure::Several(failures) = failure else {
-        log::error(&endpoint.tag, failure.to_string());
+        log::error(&endpoint.labels.tag, failure.to_string());
         return;
     };
     for (index, failure) in failures.iter().enumerate() {
         let mut text = String::new();
         let _infallible = write!(text, "Error #{index}: {failure}");
-        log::error(&endpoint.tag, text);
+        log::error(&endpoint.labels.tag, text);
     }
 }

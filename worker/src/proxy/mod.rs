@@ -11,7 +11,7 @@ mod join;
 mod merge;
 mod no_op;
 mod parallel;
-mod schema;
+pub(crate) mod schema;
 mod sequential;
 mod shadow;
 mod sign;
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::backend::{CallValues, Caller, Decoding, Failure};
 use crate::decode::Data;
+use crate::guards::Gates;
 use crate::guards::client_ip::ClientAddress;
 use crate::guards::jwt::{Signing, Verified};
 use crate::message::{Head, RequestBody, Response};
@@ -123,19 +124,20 @@ impl From<Result<Part, Failure>> for Outcome {
     }
 }
 
-/// Runs the endpoint's pipe and what stands in front of it; its `timeout` counts from `begun`.
-pub(crate) async fn run(
+/// Runs the endpoint's pipe behind those of its gates that hold bodies; its `timeout` counts from `begun`.
+pub(crate) async fn gated(
     thread: &Rc<ThreadState>,
     endpoint: &Endpoint,
+    gates: &Gates,
     asked: &Asked<'_>,
     mut body: RequestBody,
     begun: Instant,
 ) -> Result<Response, Failure> {
     // What is held of the body, as long as the request takes.
     let mut share = Share::new(&thread.held_bytes);
-    if endpoint.schema.is_some() {
-        let checked = Box::pin(checked(endpoint, body, &mut share, begun)).await;
-        body = match (checked, &endpoint.signing) {
+    if let Some(schema) = &gates.schema {
+        let deadline = begun + endpoint.timeout;
+        body = match (schema::check(schema, body, &mut share, deadline).await, &gates.signing) {
             (Ok(body), _) => body,
             (Err(failure), Some(Signing::Live(signer))) => {
                 return Ok(sign::failed(signer, &failure));
@@ -143,24 +145,13 @@ pub(crate) async fn run(
             (Err(failure), _) => return Err(failure),
         };
     }
-    if let Some(Signing::Live(signer)) = &endpoint.signing {
+    if let Some(Signing::Live(signer)) = &gates.signing {
         return Ok(Box::pin(sign::run(thread, endpoint, signer, asked, body, begun)).await);
     }
     pipe(thread, endpoint, asked, body, begun).await
 }
 
-/// The body, once `validation/json-schema` has looked at it; `share` has to live as long as what is held of it.
-pub(crate) async fn checked(
-    endpoint: &Endpoint,
-    body: RequestBody,
-    share: &mut Share<'_>,
-    begun: Instant,
-) -> Result<RequestBody, Failure> {
-    let Some(schema) = &endpoint.schema else { return Ok(body) };
-    schema::check(schema, body, share, begun + endpoint.timeout).await
-}
-
-/// Runs the pipe alone.
+/// Runs the pipe alone; its `timeout` counts from `begun`.
 pub(crate) async fn pipe(
     thread: &Rc<ThreadState>,
     endpoint: &Endpoint,

@@ -11,7 +11,7 @@ use crate::message::RequestBody;
 use crate::plan::BodyUse;
 
 /// Holds the body and compares it; waits for it until `deadline`.
-pub(super) async fn check(
+pub(crate) async fn check(
     schema: &JsonSchema,
     body: RequestBody,
     share: &mut Share<'_>,

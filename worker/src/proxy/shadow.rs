@@ -44,11 +44,11 @@ pub(super) fn begin(
     match Running::begin(thread, body.held_bytes()) {
         Ok(running) => {
             let copied = Copied::of(asked);
-            drop(spawn_local(run(running, endpoint.place, copied, body)));
+            drop(spawn_local(run(running, endpoint.labels.place, copied, body)));
         },
         Err(Full::JustNow) => {
             let text = "too many shadow calls wait for their backends: some are left out";
-            log::error(&endpoint.tag, text);
+            log::error(&endpoint.labels.tag, text);
         },
         Err(Full::Still) => {},
     }

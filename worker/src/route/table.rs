@@ -4,6 +4,7 @@
 //! 405 lists methods as they were first registered.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::Method;
 
@@ -11,11 +12,11 @@ use baton_shared::config::model::{EndpointConfig, ServiceConfig};
 
 use super::{Route, RouteError, RouteName, Router, RouterFlags};
 
-/// What a route leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a route leads to. Small: one of thousands is fetched for each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// An endpoint, by its index in the file.
-    Endpoint(usize),
+    Endpoint(u32),
     /// `/__health`.
     Health,
     /// `/__debug/`.
@@ -24,9 +25,31 @@ pub enum Target {
     Echo,
     /// OPTIONS of a path by `auto_options`.
     AutoOptions {
-        /// The methods registered for the path, sorted.
-        allow: String,
+        /// The methods registered for the path.
+        allow: Methods,
     },
+}
+
+/// Some of [`ENDPOINT_METHODS`]: a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Methods(u8);
+
+impl Methods {
+    fn add(&mut self, method: &Method) {
+        let at = ENDPOINT_METHODS.iter().position(|known| known == method);
+        self.0 |= at.map_or(0, |at| 1 << at);
+    }
+}
+
+/// As the `Allow` field lists them: sorted.
+impl fmt::Display for Methods {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = ENDPOINT_METHODS.iter().enumerate();
+        let names = known.filter(|(at, _)| self.0 & (1 << at) != 0).map(|(_, name)| name.as_str());
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        out.write_str(&names.join(", "))
+    }
 }
 
 /// The methods that KrakenD registers endpoints for. Others are named in the log and left out.
@@ -91,13 +114,14 @@ fn build_from<'c>(
     flags: &RouterFlags,
 ) -> Result<Router<Target>, Vec<Collision>> {
     let mut routes = built_in(own, flags);
-    let mut catalog: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
+    let mut catalog: BTreeMap<&str, Methods> = BTreeMap::new();
     for (index, (method, path)) in endpoints {
         let Some(method) = endpoint_method(method) else {
             continue;
         };
-        catalog.entry(path).or_default().push(method.clone());
-        routes.push(Route { method, path: registered(path), value: Target::Endpoint(index) });
+        catalog.entry(path).or_default().add(&method);
+        let value = Target::Endpoint(u32::try_from(index).unwrap_or(u32::MAX));
+        routes.push(Route { method, path: registered(path), value });
     }
     if flags.auto_options {
         routes.extend(catalog.into_iter().map(|(path, methods)| auto_options(path, methods)));
@@ -115,9 +139,9 @@ fn build_from<'c>(
 }
 
 impl Target {
-    const fn endpoint(&self) -> Option<usize> {
+    const fn endpoint(self) -> Option<usize> {
         match self {
-            Self::Endpoint(index) => Some(*index),
+            Self::Endpoint(index) => Some(index as usize),
             Self::Health | Self::Debug | Self::Echo | Self::AutoOptions { .. } => None,
         }
     }
@@ -130,16 +154,14 @@ fn built_in(own: Vec<(&'static str, Target)>, flags: &RouterFlags) -> Vec<Route<
         routes.push(Route { method: Method::GET, path, value: Target::Health });
     }
     for (path, value) in own {
-        let route = |method| Route { method, path: path.to_owned(), value: value.clone() };
+        let route = |method| Route { method, path: path.to_owned(), value };
         routes.extend(ALL_METHODS.into_iter().map(route));
     }
     routes
 }
 
-fn auto_options(path: &str, mut methods: Vec<Method>) -> Route<Target> {
-    methods.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
-    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    let value = Target::AutoOptions { allow: names.join(", ") };
+fn auto_options(path: &str, allow: Methods) -> Route<Target> {
+    let value = Target::AutoOptions { allow };
     Route { method: Method::OPTIONS, path: registered(path), value }
 }
 
@@ -174,7 +196,7 @@ mod tests {
 
     fn find(router: &Router<Target>, method: &Method, path: &str) -> Result<Target, Miss> {
         let asked = Asked { method, path: path.as_bytes(), query: None, forwarded_prefix: None };
-        router.find(&asked).map(|found| found.value.clone())
+        router.find(&asked).map(|found| *found.value)
     }
 
     fn not_allowed(allow: &str) -> Result<Target, Miss> {
@@ -198,9 +220,12 @@ mod tests {
         let flags = RouterFlags { auto_options: true, ..RouterFlags::default() };
         let endpoints = [("POST", "/a"), ("GET", "/a"), ("DELETE", "/b/:x")];
         let router = table(&endpoints, Vec::new(), &flags).unwrap();
-        let allow = |allow: &str| Ok(Target::AutoOptions { allow: allow.to_owned() });
-        assert_eq!(find(&router, &Method::OPTIONS, "/a"), allow("GET, POST"));
-        assert_eq!(find(&router, &Method::OPTIONS, "/b/1"), allow("DELETE"));
+        let allowed = |path| match find(&router, &Method::OPTIONS, path) {
+            Ok(Target::AutoOptions { allow }) => allow.to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(allowed("/a"), "GET, POST");
+        assert_eq!(allowed("/b/1"), "DELETE");
         assert_eq!(find(&router, &Method::OPTIONS, "/c"), Err(Miss::NotFound));
         assert_eq!(find(&router, &Method::PUT, "/a"), not_allowed("GET, POST, OPTIONS"));
     }

@@ -15,6 +15,7 @@ use crate::backend::Failure;
 use crate::backend::query::{QueryFilter, QueryState};
 use crate::backend::request::HeaderPlan;
 use crate::decode::Data;
+use crate::guards::json_schema::JsonSchema;
 use crate::message::{RequestBody, Response, ResponseBody};
 use crate::plan::{Endpoint, Pipe, ThreadState};
 use crate::proxy::{self, Asked, Outcome, Part, Share};
@@ -36,7 +37,7 @@ pub(crate) struct ProxyScript {
 /// Runs the endpoint's pipe with its script around it.
 pub(crate) async fn run(
     thread: &Rc<ThreadState>,
-    endpoint: &Endpoint,
+    (endpoint, schema): (&Endpoint, Option<&JsonSchema>),
     script: &ProxyScript,
     asked: &Asked<'_>,
     body: RequestBody,
@@ -58,7 +59,10 @@ pub(crate) async fn run(
     };
     let asked = Asked { head: &head, params: &params, ..*asked };
     let mut share = Share::new(&thread.held_bytes);
-    let body = proxy::checked(endpoint, body, &mut share, begun).await?;
+    let body = match schema {
+        None => body,
+        Some(schema) => proxy::schema::check(schema, body, &mut share, deadline).await?,
+    };
     if block.next == Next::Skip {
         let part = Part::new(Data::null(), Completed::False);
         let outcome = finish(&session, Outcome::Data(part)).await?;

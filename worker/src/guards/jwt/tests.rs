@@ -94,7 +94,7 @@ impl Bench {
 
     fn admit(&self, fields: &[(&str, &str)]) -> Result<Admitted, Refusal> {
         let head = harness::head("GET", "/a", fields);
-        let gate = self.0.plan.endpoints[0].token.as_ref().unwrap();
+        let gate = self.0.plan.endpoints[0].gates().token.as_ref().unwrap();
         let mut outcome = None;
         harness::on_a_thread(async {
             outcome =
