@@ -1,15 +1,14 @@
 //! Algorithms of signatures (RFC 7518 §3, RFC 8037), and keys that are ready for exactly one of them.
 //!
-//! A key is bound to its algorithm when it is read, so that no token can choose another. Keys are parsed once and
-//! shared by the threads.
+//! A key is bound to its algorithm when it is read, so that no token can choose another. Signatures are jsonwebtoken's
+//! business, and aws-lc-rs's where it lacks the algorithm. It reads its keys anew for each signature, which takes less
+//! than a tenth of checking one.
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-    EcdsaVerificationAlgorithm, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
-};
+use std::fmt;
+
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, ParsedPublicKey};
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use jsonwebtoken::{Algorithm as Common, AlgorithmFamily as Family, DecodingKey};
 
 use super::jwk::{Curve, Jwk, Material};
 
@@ -59,78 +58,82 @@ impl Algorithm {
         Self::ALL.iter().find(|(_, one)| *one == self).map_or("", |(name, _)| name)
     }
 
-    /// The curve that its keys are on.
-    const fn curve(self) -> Option<(Curve, &'static EcdsaVerificationAlgorithm)> {
+    /// As jsonwebtoken calls it; it has all but ES512.
+    pub(super) const fn common(self) -> Option<Common> {
         match self {
-            Self::Es256 => Some((Curve::P256, &ECDSA_P256_SHA256_FIXED)),
-            Self::Es384 => Some((Curve::P384, &ECDSA_P384_SHA384_FIXED)),
-            Self::Es512 => Some((Curve::P521, &ECDSA_P521_SHA512_FIXED)),
-            _ => None,
+            Self::EdDsa => Some(Common::EdDSA),
+            Self::Hs256 => Some(Common::HS256),
+            Self::Hs384 => Some(Common::HS384),
+            Self::Hs512 => Some(Common::HS512),
+            Self::Rs256 => Some(Common::RS256),
+            Self::Rs384 => Some(Common::RS384),
+            Self::Rs512 => Some(Common::RS512),
+            Self::Es256 => Some(Common::ES256),
+            Self::Es384 => Some(Common::ES384),
+            Self::Es512 => None,
+            Self::Ps256 => Some(Common::PS256),
+            Self::Ps384 => Some(Common::PS384),
+            Self::Ps512 => Some(Common::PS512),
         }
     }
 
-    pub(super) const fn hmac(self) -> Option<hmac::Algorithm> {
-        match self {
-            Self::Hs256 => Some(hmac::HMAC_SHA256),
-            Self::Hs384 => Some(hmac::HMAC_SHA384),
-            Self::Hs512 => Some(hmac::HMAC_SHA512),
-            _ => None,
+    /// Whether keys of this kind, on this curve, are for it.
+    pub(super) fn is_of(self, material: &Material) -> bool {
+        match material {
+            Material::Secret(_) => self.is_in(Family::Hmac),
+            Material::Rsa { .. } => self.is_in(Family::Rsa),
+            Material::Ec { curve: Curve::P256, .. } => self == Self::Es256,
+            Material::Ec { curve: Curve::P384, .. } => self == Self::Es384,
+            Material::Ec { curve: Curve::P521, .. } => self == Self::Es512,
+            Material::Ed { .. } => self == Self::EdDsa,
         }
     }
 
-    const fn rsa(self) -> Option<&'static RsaParameters> {
-        match self {
-            Self::Rs256 => Some(&RSA_PKCS1_2048_8192_SHA256),
-            Self::Rs384 => Some(&RSA_PKCS1_2048_8192_SHA384),
-            Self::Rs512 => Some(&RSA_PKCS1_2048_8192_SHA512),
-            Self::Ps256 => Some(&RSA_PSS_2048_8192_SHA256),
-            Self::Ps384 => Some(&RSA_PSS_2048_8192_SHA384),
-            Self::Ps512 => Some(&RSA_PSS_2048_8192_SHA512),
-            _ => None,
-        }
+    fn is_in(self, family: Family) -> bool {
+        self.common().is_some_and(|common| common.family() == family)
     }
 }
 
 /// A key that verifies signatures of one algorithm.
-#[derive(Debug)]
 pub(crate) enum VerifyingKey {
-    Hmac(Box<hmac::Key>),
-    Public(ParsedPublicKey),
+    Common(Box<DecodingKey>, Common),
+    Es512(ParsedPublicKey),
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(verifying key)")
+    }
 }
 
 impl VerifyingKey {
-    /// `None`: the key is for something else, or it is none (a curve point that is none, an RSA key that is too short).
+    /// `None`: the key is for something else. What is no point of its curve, or an RSA key that is too short, verifies
+    /// nothing.
     pub(crate) fn new(jwk: &Jwk, algorithm: Algorithm) -> Option<Self> {
-        if !jwk.may_verify(algorithm) {
+        // A private key in a set of public ones verifies nothing, as in KrakenD.
+        if !jwk.may_verify(algorithm) || jwk.is_private() || !algorithm.is_of(&jwk.material) {
             return None;
         }
-        match &jwk.material {
-            // A private key in a set of public ones verifies nothing, as in KrakenD.
-            _ if jwk.is_private() => None,
-            Material::Secret(secret) => {
-                Some(Self::Hmac(Box::new(hmac::Key::new(algorithm.hmac()?, secret.bytes()))))
-            },
-            Material::Rsa { n, e, .. } => {
-                let components = RsaPublicKeyComponents { n, e };
-                components.to_parsed_public_key(algorithm.rsa()?).ok().map(Self::Public)
-            },
-            Material::Ec { curve, point, .. } => {
-                let (wanted, by) = algorithm.curve()?;
-                let key = ParsedPublicKey::new(by, point).ok()?;
-                (*curve == wanted).then_some(Self::Public(key))
-            },
-            Material::Ed { x, .. } if algorithm == Algorithm::EdDsa => {
-                ParsedPublicKey::new(&ED25519, x).ok().map(Self::Public)
-            },
-            Material::Ed { .. } => None,
-        }
+        let Some(common) = algorithm.common() else {
+            let Material::Ec { point, .. } = &jwk.material else { return None };
+            return ParsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, point).ok().map(Self::Es512);
+        };
+        let key = match &jwk.material {
+            Material::Secret(secret) => DecodingKey::from_secret(secret.bytes()),
+            Material::Rsa { n, e, .. } => DecodingKey::from_rsa_raw_components(n, e),
+            Material::Ec { point, .. } => DecodingKey::from_ec_der(point),
+            Material::Ed { x, .. } => DecodingKey::from_ed_der(x),
+        };
+        Some(Self::Common(Box::new(key), common))
     }
 
     /// Whether `signature` is this key's, over `message`. Takes the same time wherever they differ.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
         match self {
-            Self::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
-            Self::Public(key) => key.verify_sig(message, signature).is_ok(),
+            // Not `crypto::verify`: it wants the signature in base64 again.
+            Self::Common(key, common) => (DEFAULT_PROVIDER.verifier_factory)(common, key)
+                .is_ok_and(|verifier| verifier.verify(message, signature).is_ok()),
+            Self::Es512(key) => key.verify_sig(message, signature).is_ok(),
         }
     }
 }

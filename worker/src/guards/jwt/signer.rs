@@ -99,16 +99,14 @@ impl Signer {
         token.push(b'.');
         base64url::encode(claims, &mut token);
         let signature = self.with_key(thread, |key| key.sign(&token))??;
-        let mut encoded = Vec::new();
-        base64url::encode(&signature, &mut encoded);
         if self.form == Form::Compact {
             token.push(b'.');
-            token.extend_from_slice(&encoded);
+            token.extend_from_slice(&signature);
             return Some(token);
         }
         let payload = token.get(self.header.len() + 1..).unwrap_or_default();
         let parts: [(&[u8], &[u8]); 3] =
-            [(b"payload", payload), (b"protected", &self.header), (b"signature", &encoded)];
+            [(b"payload", payload), (b"protected", &self.header), (b"signature", &signature)];
         let mut full = Vec::new();
         for (nth, (name, text)) in parts.into_iter().enumerate() {
             full.push(if nth == 0 { b'{' } else { b',' });

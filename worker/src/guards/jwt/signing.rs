@@ -2,25 +2,22 @@
 
 use std::fmt;
 
-use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
 };
+use jsonwebtoken::{Algorithm as Common, EncodingKey, crypto};
 
 use super::algorithm::Algorithm;
-use super::jwk::{Curve, Jwk, Material};
+use super::base64url;
+use super::jwk::{Curve, Jwk, Material, RsaSecrets, Secret};
 
 /// A key that makes signatures of one algorithm.
 pub(crate) enum SigningKey {
-    Hmac(Box<hmac::Key>),
-    Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
-    Ec(Box<EcdsaKeyPair>),
-    Ed(Box<Ed25519KeyPair>),
+    Common(Box<EncodingKey>, Common),
+    Es512(Box<EcdsaKeyPair>),
 }
 
 impl fmt::Debug for SigningKey {
@@ -32,76 +29,105 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// `None`: the key is for something else, it has no private half, or its halves do not belong together.
     pub(crate) fn new(jwk: &Jwk, algorithm: Algorithm) -> Option<Self> {
-        if !jwk.may_sign(algorithm) {
+        if !jwk.may_sign(algorithm) || !algorithm.is_of(&jwk.material) {
             return None;
         }
-        match &jwk.material {
-            Material::Secret(secret) => {
-                Some(Self::Hmac(Box::new(hmac::Key::new(algorithm.hmac()?, secret.bytes()))))
-            },
+        let key = match &jwk.material {
+            Material::Secret(secret) => EncodingKey::from_secret(secret.bytes()),
             Material::Rsa { n, e, private } => {
-                let private = private.as_ref()?;
-                let components = KeyPairComponents {
-                    public_key: PublicKeyComponents { n, e },
-                    d: private.d.bytes(),
-                    p: private.p.bytes(),
-                    q: private.q.bytes(),
-                    dP: private.dp.bytes(),
-                    dQ: private.dq.bytes(),
-                    qInv: private.qi.bytes(),
-                };
-                let encoding = rsa(algorithm)?;
-                let pair = RsaKeyPair::from_components(&components).ok()?;
-                Some(Self::Rsa(Box::new(pair), encoding))
+                EncodingKey::from_rsa_der(&rsa(n, e, private.as_ref()?)?)
             },
             Material::Ec { curve, point, d } => {
-                let (_, by) = elliptic(algorithm).filter(|(wanted, _)| wanted == curve)?;
+                let by = match curve {
+                    Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+                    Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+                    Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+                };
                 let d = d.as_ref()?.bytes();
                 let pair = EcdsaKeyPair::from_private_key_and_public_key(by, d, point).ok()?;
-                Some(Self::Ec(Box::new(pair)))
+                if *curve == Curve::P521 {
+                    return Some(Self::Es512(Box::new(pair)));
+                }
+                EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref())
             },
-            Material::Ed { x, d } if algorithm == Algorithm::EdDsa => {
+            Material::Ed { x, d } => {
                 let pair = Ed25519KeyPair::from_seed_and_public_key(d.as_ref()?.bytes(), x).ok()?;
-                Some(Self::Ed(Box::new(pair)))
+                EncodingKey::from_ed_der(pair.to_pkcs8().ok()?.as_ref())
             },
-            Material::Ed { .. } => None,
-        }
+        };
+        Some(Self::Common(Box::new(key), algorithm.common()?))
     }
 
-    /// The signature over `message`; `None`: out of memory or randomness.
+    /// The signature over `message`, in base64; `None`: out of memory or randomness.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Hmac(key) => Some(hmac::sign(key, message).as_ref().to_vec()),
-            Self::Rsa(pair, encoding) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature).ok()?;
-                Some(signature)
+            Self::Common(key, common) => {
+                crypto::sign(message, key, *common).ok().map(String::into_bytes)
             },
-            Self::Ec(pair) => {
-                pair.sign(&SystemRandom::new(), message).ok().map(|made| made.as_ref().to_vec())
+            Self::Es512(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message).ok()?;
+                let mut text = Vec::new();
+                base64url::encode(signature.as_ref(), &mut text);
+                Some(text)
             },
-            Self::Ed(pair) => pair.try_sign(message).ok().map(|made| made.as_ref().to_vec()),
         }
     }
 }
 
-fn rsa(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
-    match algorithm {
-        Algorithm::Rs256 => Some(&RSA_PKCS1_SHA256),
-        Algorithm::Rs384 => Some(&RSA_PKCS1_SHA384),
-        Algorithm::Rs512 => Some(&RSA_PKCS1_SHA512),
-        Algorithm::Ps256 => Some(&RSA_PSS_SHA256),
-        Algorithm::Ps384 => Some(&RSA_PSS_SHA384),
-        Algorithm::Ps512 => Some(&RSA_PSS_SHA512),
-        _ => None,
+/// An `RSAPrivateKey` in DER (RFC 8017 §A.1.2), once its numbers are known to belong together.
+fn rsa(n: &[u8], e: &[u8], secrets: &RsaSecrets) -> Option<Vec<u8>> {
+    let RsaSecrets { d, p, q, dp, dq, qi } = secrets;
+    let [d, p, q, d_p, d_q, q_inv] = [d, p, q, dp, dq, qi].map(Secret::bytes);
+    let public_key = PublicKeyComponents { n, e };
+    let components = KeyPairComponents { public_key, d, p, q, dP: d_p, dQ: d_q, qInv: q_inv };
+    RsaKeyPair::from_components(&components).ok()?;
+    let [version, n, e]: [&[u8]; 3] = [&[0], n, e];
+    Some(sequence(&[version, n, e, d, p, q, d_p, d_q, q_inv]))
+}
+
+/// Positive numbers in DER (X.690), the highest byte first.
+fn sequence(numbers: &[&[u8]]) -> Vec<u8> {
+    let mut inside = Vec::new();
+    for number in numbers {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let digits = number.get(zeros..).unwrap_or_default();
+        // Its first bit is the sign; zero has a digit too.
+        let is_padded = digits.first().is_none_or(|first| first & 0x80 != 0);
+        inside.push(0x02);
+        length(digits.len() + usize::from(is_padded), &mut inside);
+        inside.extend(is_padded.then_some(0));
+        inside.extend_from_slice(digits);
+    }
+    let mut der = vec![0x30];
+    length(inside.len(), &mut der);
+    der.append(&mut inside);
+    der
+}
+
+fn length(bytes: usize, der: &mut Vec<u8>) {
+    let whole = bytes.to_be_bytes();
+    let zeros = whole.iter().take_while(|byte| **byte == 0).count();
+    match whole.get(zeros..).unwrap_or_default() {
+        [] => der.push(0),
+        [one] if *one < 0x80 => der.push(*one),
+        digits => {
+            der.extend(u8::try_from(digits.len()).map(|count| 0x80 | count));
+            der.extend_from_slice(digits);
+        },
     }
 }
 
-const fn elliptic(algorithm: Algorithm) -> Option<(Curve, &'static EcdsaSigningAlgorithm)> {
-    match algorithm {
-        Algorithm::Es256 => Some((Curve::P256, &ECDSA_P256_SHA256_FIXED_SIGNING)),
-        Algorithm::Es384 => Some((Curve::P384, &ECDSA_P384_SHA384_FIXED_SIGNING)),
-        Algorithm::Es512 => Some((Curve::P521, &ECDSA_P521_SHA512_FIXED_SIGNING)),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_sign_no_needless_zero_and_any_length() {
+        assert_eq!(sequence(&[&[0], &[], &[0x7F]]), [0x30, 9, 2, 1, 0, 2, 1, 0, 2, 1, 0x7F]);
+        assert_eq!(sequence(&[&[0, 0, 0x80, 1]]), [0x30, 5, 2, 3, 0, 0x80, 1]);
+        let long = sequence(&[&[1; 300]]);
+        assert_eq!(long.get(..8).unwrap(), [0x30, 0x82, 1, 0x30, 2, 0x82, 1, 0x2C]);
+        assert_eq!(long.len(), 308);
+        assert_eq!(sequence(&[&[1; 130]]).get(..6).unwrap(), [0x30, 0x81, 133, 2, 0x81, 130]);
     }
 }
