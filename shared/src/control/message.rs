@@ -217,6 +217,8 @@ pub enum FromWorker {
     Drained {
         /// Requests or streams that were cut at the deadline.
         cut: u64,
+        /// Requests answered since the start of the worker.
+        requests: u64,
     },
     /// I cannot go on.
     Fatal {

@@ -36,6 +36,7 @@ fn words(status: &Status) -> Vec<String> {
         format!("configuration  {}", escape(&status.config)),
         format!("state          {}{}", escape(&status.phase), serving(status)),
     ];
+    lines.push(format!("requests       {} since the start", status.requests));
     if let Some(failure) = &status.last_failure {
         lines.push(format!("last failure   {}", escape(failure)));
     }
@@ -139,6 +140,7 @@ mod tests {
             generation: Some(GenerationId(3)),
             phase: "serving".to_owned(),
             last_failure: Some("refused:\n\u{7}".to_owned()),
+            requests: 1345,
             workers: vec![worker],
             listeners: vec![ListenerStatus { address: "[::]:8080".to_owned(), shards: 2 }],
             sources: (0..25).map(|n| format!("/srv/{n}.json")).collect(),
@@ -152,6 +154,7 @@ mod tests {
             "process 40, up 1h1m",
             "serving, generation 3 (3fa94c21)",
             r"last failure   refused:\n\u{7}",
+            "requests       1345 since the start",
             "[::]:8080 (2 sockets)",
             "generation  process  state    connections",
             "3           41       serving  12",

@@ -63,6 +63,8 @@ pub(crate) struct Drive<T> {
     pub(super) tell: T,
     pub(super) heard: mpsc::Sender<Heard>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// What workers that are gone have answered: the sum over all generations never falls.
+    pub(super) requests_of_gone: u64,
     pub(super) drafts: BTreeMap<TxnId, SourceSet>,
     pub(super) sets: BTreeMap<GenerationId, SourceSet>,
     pub(super) prints: BTreeMap<GenerationId, Fingerprint>,
@@ -92,6 +94,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             tell,
             heard,
             workers: BTreeMap::new(),
+            requests_of_gone: 0,
             drafts: BTreeMap::new(),
             sets: BTreeMap::new(),
             prints: BTreeMap::new(),
@@ -188,7 +191,8 @@ impl<T: FnMut(Notice)> Drive<T> {
 
     /// After [`Event::Exited`] was worked off: the handle goes with the process.
     pub(crate) fn forget(&mut self, worker: WorkerId) {
-        drop(self.workers.remove(&worker));
+        let gone = self.workers.remove(&worker);
+        self.requests_of_gone += gone.map_or(0, |gone| gone.health.requests);
     }
 
     fn hear(
@@ -240,7 +244,12 @@ impl<T: FnMut(Notice)> Drive<T> {
                 }
                 Said::Pong { cannot_accept }
             },
-            FromWorker::Drained { cut } => Said::Drained { cut },
+            FromWorker::Drained { cut, requests } => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.health.requests = worker.health.requests.max(requests);
+                }
+                Said::Drained { cut }
+            },
             FromWorker::Fatal { reason } => Said::Fatal(reason),
         };
         Some(Event::Said(worker, said))

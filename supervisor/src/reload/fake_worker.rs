@@ -131,7 +131,7 @@ impl Fake {
             },
             ToWorker::Drain { .. } => {
                 self.at("drain").await;
-                self.say(txn, FromWorker::Drained { cut: 0 }).await;
+                self.say(txn, FromWorker::Drained { cut: 0, requests: 0 }).await;
                 return false;
             },
             ToWorker::Quit => return false,

@@ -75,6 +75,9 @@ pub struct Status {
     pub phase: String,
     /// The last reload that did not succeed, in words; none after a success.
     pub last_failure: Option<String>,
+    /// Requests answered since the start, by all generations; of a worker that was killed, those it had told of.
+    #[serde(default)]
+    pub requests: u64,
     /// Live workers, newest first.
     pub workers: Vec<WorkerStatus>,
     /// Listening addresses.

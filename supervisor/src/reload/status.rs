@@ -16,6 +16,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             hash: worker.hash.clone(),
             health: worker.health.clone(),
         });
+        let answered = self.workers.values().map(|worker| worker.health.requests).sum::<u64>();
         let set = state.generation().and_then(|generation| self.sets.get(&generation));
         let sources = set.map(|set| set.paths(&self.folder)).unwrap_or_default();
         Status {
@@ -26,6 +27,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             generation: state.generation(),
             phase: state.phase().to_owned(),
             last_failure: state.last_failure().map(str::to_owned),
+            requests: self.requests_of_gone + answered,
             workers: workers.collect(),
             listeners: self.listeners.status(),
             sources: sources.iter().map(|path| path.display().to_string()).collect(),

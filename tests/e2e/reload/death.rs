@@ -38,6 +38,30 @@ fn a_killed_worker_is_replaced_at_once_and_no_connection_is_refused() {
 }
 
 #[test]
+fn requests_are_counted_over_generations_and_the_count_never_falls() {
+    let backend = Backend::start(echo_target);
+    let baton = Baton::start(&generation(&backend.host(), 1));
+    let counted = || baton.status().and_then(|status| status.get("requests")?.as_u64()).unwrap();
+    let mut client = Client::connect(baton.address());
+    let mut seen = 0;
+    for current in 2..8 {
+        assert_eq!(client.get("/x").status(), 200);
+        baton.reload_with(&generation(&backend.host(), current));
+        // The connection has moved; the worker that answered is gone, or about to go.
+        let now = counted();
+        assert!(now >= seen, "{seen} fell to {now} in generation {current}");
+        seen = now;
+    }
+    until("all requests are counted", Duration::from_secs(10), || counted() == 6);
+    process::signal(baton.serving_worker(), Signal::SIGKILL);
+    until("a worker serves again", Duration::from_secs(10), || {
+        Client::try_connect(baton.address())
+            .is_ok_and(|mut client| client.send(GET).try_answer().is_ok())
+    });
+    assert!(counted() >= 6);
+}
+
+#[test]
 fn a_killed_worker_is_replaced_without_reading_the_file_again() {
     let backend = Backend::start(echo_target);
     let baton = Baton::start(&generation(&backend.host(), 1));

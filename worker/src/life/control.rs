@@ -413,8 +413,8 @@ impl Worker {
             && !is_stale
             && outstanding == 0
         {
-            let cut = sum.cut;
-            let _gone = say(&self.channel, drain.txn, &FromWorker::Drained { cut }).await;
+            let drained = FromWorker::Drained { cut: sum.cut, requests: sum.requests };
+            let _gone = say(&self.channel, drain.txn, &drained).await;
             return Some(End::Asked);
         }
         if nonce == OWN_PING {
@@ -436,19 +436,20 @@ impl Worker {
     /// The drain's deadline has passed.
     async fn cut_the_rest(&mut self) -> End {
         self.ping(0, LAST_PING);
-        let mut cut = 0;
+        let (mut cut, mut requests) = (0, 0);
         while let Ok(Some(told)) =
             tokio::time::timeout(Duration::from_millis(200), self.told.recv()).await
         {
             if let Told::Pong { figures, .. } = told {
                 cut += figures.busy as u64;
+                requests += figures.requests;
                 if self.pings.as_mut().and_then(|pings| pings.round.count()).is_some() {
                     break;
                 }
             }
         }
         let txn = self.drain.map_or(0, |drain| drain.txn);
-        let _gone = say(&self.channel, txn, &FromWorker::Drained { cut }).await;
+        let _gone = say(&self.channel, txn, &FromWorker::Drained { cut, requests }).await;
         End::Asked
     }
 }
