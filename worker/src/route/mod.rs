@@ -151,7 +151,7 @@ impl<T> Router<T> {
         let mut values = Vec::new();
         let mut errors = Vec::new();
         for route in routes {
-            let id = RouteId(u32::try_from(values.len()).unwrap_or(u32::MAX));
+            let id = RouteId::new(values.len());
             let path = path::clean_keeping_slash(route.path.as_bytes());
             let name = RouteName { id, method: route.method.to_string(), path: route.path };
             if let Err(fault) = builder_for(&mut builders, &route.method).insert(&path, id) {

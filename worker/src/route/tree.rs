@@ -4,6 +4,8 @@
 //! of routes. KrakenD (gin): text beats a placeholder, with backtracking; a placeholder takes the rest
 //! of its segment and may be empty unless it ends the path.
 
+use std::num::NonZeroU32;
+
 use smallvec::SmallVec;
 
 use super::draft::{Draft, Wild};
@@ -11,20 +13,31 @@ use super::error::{RouteFault, RouteId};
 use super::params::{Span, Spans};
 
 /// Where the first piece of every path stands.
-pub(super) const ROOT: NodeId = NodeId(0);
+pub(super) const ROOT: NodeId = NodeId(NonZeroU32::MIN);
 
 /// A node, by its place in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NodeId(u32);
+pub(super) struct NodeId(NonZeroU32);
 
-/// A piece of text, or (without text) a placeholder.
+impl NodeId {
+    fn new(index: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(number(index)))
+    }
+
+    const fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// A piece of text, or (without text) a placeholder. Never across two cache lines.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct Node {
     /// In `Tree::text`: the piece, then the first byte of each child.
     text: u32,
     prefix_len: u32,
     /// Children stand side by side.
-    first_child: u32,
+    first_child: NodeId,
     child_count: u16,
     /// The placeholder that may follow.
     pub(super) wild: Option<NodeId>,
@@ -34,12 +47,14 @@ pub(super) struct Node {
     pub(super) leaf: Option<RouteId>,
 }
 
+const _: () = assert!(size_of::<Node>() == 32, "two nodes are one cache line");
+
 impl Node {
     /// It leads nowhere.
     const EMPTY: Self = Self {
         text: 0,
         prefix_len: 0,
-        first_child: 0,
+        first_child: ROOT,
         child_count: 0,
         wild: None,
         catch_all: None,
@@ -202,7 +217,7 @@ impl Tree {
 
     /// The node with this number; numbers come from the tree itself.
     pub(super) fn node(&self, id: NodeId) -> Node {
-        self.nodes.get(id.0 as usize).copied().unwrap_or(Node::EMPTY)
+        self.nodes.get(id.index()).copied().unwrap_or(Node::EMPTY)
     }
 
     /// The text of a node.
@@ -216,7 +231,7 @@ impl Tree {
         let start = (node.text + node.prefix_len) as usize;
         let index = self.text.get(start..start + usize::from(node.child_count))?;
         let at = memchr::memchr(first, index)?;
-        u32::try_from(at).ok().map(|at| NodeId(node.first_child + at))
+        Some(NodeId::new(node.first_child.index() + at))
     }
 
     /// Whether a route ends with this node, whose text is a slash.
@@ -247,9 +262,9 @@ struct Freezer {
 
 impl Freezer {
     fn reserve(&mut self, count: usize) -> NodeId {
-        let first = number(self.nodes.len());
+        let first = NodeId::new(self.nodes.len());
         self.nodes.resize(self.nodes.len() + count, Node::EMPTY);
-        NodeId(first)
+        first
     }
 
     fn place(&mut self, at: NodeId, draft: &Draft) {
@@ -276,13 +291,13 @@ impl Freezer {
         self.text.extend_from_slice(prefix);
         self.text.extend(children.iter().filter_map(|child| child.prefix.first()));
         let first_child = self.reserve(children.len());
-        for (nth, child) in (0..).zip(children) {
-            self.place(NodeId(first_child.0 + nth), child);
+        for (at, child) in (first_child.index()..).zip(children) {
+            self.place(NodeId::new(at), child);
         }
         Node {
             text,
             prefix_len: number(prefix.len()),
-            first_child: first_child.0,
+            first_child,
             // A child per byte: at most 256.
             child_count: u16::try_from(children.len()).unwrap_or(u16::MAX),
             wild: None,
@@ -292,7 +307,7 @@ impl Freezer {
     }
 
     fn write(&mut self, at: NodeId, node: Node) {
-        if let Some(slot) = self.nodes.get_mut(at.0 as usize) {
+        if let Some(slot) = self.nodes.get_mut(at.index()) {
             *slot = node;
         }
     }
