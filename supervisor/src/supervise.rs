@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use baton_shared::control::message::{Invalid, Options};
+use baton_shared::os::code;
 use baton_shared::words::Monotonic;
 use tokio::sync::{mpsc, oneshot};
 
@@ -101,7 +102,7 @@ pub async fn run(
     let (sender, heard) = mpsc::channel(HEARD_MAX);
     let state = Some(Reload::new(settings.last_known_good));
     let drive = Drive::new(settings, sender, tell);
-    Supervisor { state, drive, heard, commands, stops: Vec::new() }.run().await
+    Supervisor { state, drive, heard, commands, stops: Vec::new(), is_quiet: false }.run().await
 }
 
 /// What may have come back and not been looked at: beyond that, who tells waits.
@@ -117,6 +118,8 @@ struct Supervisor<T> {
     commands: mpsc::Receiver<Command>,
     /// Who is told of the end.
     stops: Vec<oneshot::Sender<()>>,
+    /// Nothing is under way.
+    is_quiet: bool,
 }
 
 impl<T: FnMut(Notice)> Supervisor<T> {
@@ -149,6 +152,11 @@ impl<T: FnMut(Notice)> Supervisor<T> {
             self.drive.act(&state, action);
         }
         self.drive.prune(&state);
+        let was_quiet = std::mem::replace(&mut self.is_quiet, state.is_quiet());
+        if self.is_quiet && !was_quiet {
+            // What a start or a reload ran is not needed until the next one; if it stays, it only looks large.
+            let _unmapped = code::give_back_code();
+        }
         self.state = Some(state);
     }
 

@@ -3,6 +3,7 @@
 //! The only place of Baton where a descriptor is ever a number, and where `unsafe` may stand.
 
 pub mod beneath;
+pub mod code;
 pub mod inherited;
 pub mod map;
 pub mod memfd;

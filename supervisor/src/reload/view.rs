@@ -118,6 +118,11 @@ impl Reload {
         }
     }
 
+    /// It serves, and nothing else is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.phase() == "serving" && self.drainers.is_empty() && self.leaving.is_empty()
+    }
+
     /// Why the last attempt came to nothing; none after a success.
     #[must_use]
     pub fn last_failure(&self) -> Option<&str> {
