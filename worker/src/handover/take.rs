@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
@@ -25,11 +25,17 @@ const ARRIVING_MAX: usize = 64;
 /// Whoever waits for room looks again after this at the latest; a thread that hangs is the supervisor's.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Connections that were dealt to a serving thread and are not yet adopted by it.
+/// What comes from other workers.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
+    /// Connections that were dealt to a serving thread and are not yet adopted by it.
     waiting: AtomicUsize,
     room: Notify,
+    /// Batches that came, and those of them that were answered.
+    came: AtomicU64,
+    answered: AtomicU64,
+    /// This worker ends: whoever gives keeps what it has.
+    is_over: AtomicBool,
 }
 
 impl Arrivals {
@@ -45,12 +51,44 @@ impl Arrivals {
         }
     }
 
+    /// Batches that came so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.came.load(Ordering::Relaxed)
+    }
+
+    /// Takes nothing more, unless something has come since there were `came` batches, or is not
+    /// acknowledged yet: then its connections are not counted. Whether it has stopped.
+    pub(crate) fn stop_after(&self, came: u64) -> bool {
+        let answered = self.answered.load(Ordering::Relaxed);
+        let is_over = self.came() == came && answered == came;
+        self.is_over.fetch_or(is_over, Ordering::Relaxed);
+        is_over
+    }
+
+    /// A batch is here; none: it must not be taken any more.
+    fn begin_batch(&self) -> Option<Unanswered<'_>> {
+        if self.is_over.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.came.fetch_add(1, Ordering::Relaxed);
+        Some(Unanswered(self))
+    }
+
     /// Waits until the threads keep up.
     async fn have_room(&self) {
         while self.waiting.load(Ordering::Relaxed) > ARRIVING_MAX {
             // Either way the count decides.
             let _told_or_late = timeout(LOOK_AGAIN, self.room.notified()).await;
         }
+    }
+}
+
+/// A batch whose giver does not know yet what becomes of it.
+struct Unanswered<'a>(&'a Arrivals);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -67,11 +105,16 @@ pub(crate) async fn run(
     }
     let mut buffer = vec![0; HEAD_BYTES + BODY_BYTES_MAX];
     loop {
+        let mut unanswered = None;
         let answer = match channel.receive_raw(&mut buffer).await {
             Ok((length, fds)) => {
                 let datagram = buffer.get(..length).unwrap_or_default();
                 match open(datagram, fds) {
                     Ok((number, connections)) => {
+                        unanswered = arrivals.begin_batch();
+                        if unanswered.is_none() {
+                            return;
+                        }
                         connections.into_iter().for_each(&mut adopt);
                         arrivals.have_room().await;
                         Handover::Ack { number }
@@ -86,7 +129,9 @@ pub(crate) async fn run(
             Err(ChannelError::Io(error)) if is_cut(&error) => Handover::Refused,
             Err(_) => return,
         };
-        if say(&channel, &answer).await.is_err() {
+        let said = say(&channel, &answer).await;
+        drop(unanswered);
+        if said.is_err() {
             return;
         }
     }
@@ -142,7 +187,9 @@ fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::os::fd::AsFd as _;
+    use std::rc::Rc;
 
     use baton_shared::control::record::Record;
     use baton_shared::os::scm;
@@ -214,6 +261,78 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             drop(open(&flipped, copies()));
         }
+    }
+
+    /// A taker, and the end of its giver. What it takes is counted.
+    fn taker() -> (Channel, Arc<Arrivals>, Rc<Cell<usize>>, impl Future<Output = ()>) {
+        let (give, take) = scm::pair().unwrap();
+        let (arrivals, taken) = (Arc::<Arrivals>::default(), Rc::new(Cell::new(0)));
+        let count = Rc::clone(&taken);
+        let adopt = move |_| count.set(count.get() + 1);
+        let channel = Channel::new(take).unwrap();
+        let running = run(channel, Vec::new(), adopt, Arc::clone(&arrivals));
+        (Channel::new(give).unwrap(), arrivals, taken, running)
+    }
+
+    async fn give_one(giver: &Channel) {
+        let datagram = batch(&[Prefix::Inline(Vec::new())]);
+        giver.send_raw(&datagram, &[socket().as_fd()]).await.unwrap();
+    }
+
+    /// Passes over the taker's first word.
+    async fn answer(giver: &Channel) -> Option<Handover> {
+        let mut buffer = vec![0; HEAD_BYTES + BODY_BYTES_MAX];
+        loop {
+            let (length, _) = giver.receive_raw(&mut buffer).await.ok()?;
+            let (_, body) = frame::decode(&buffer[..length]).unwrap();
+            match Handover::decode(body).unwrap() {
+                Handover::Takes { .. } => {},
+                other => return Some(other),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_has_ended_acknowledges_nothing_and_its_giver_keeps_the_batch() {
+        let (giver, arrivals, taken, running) = taker();
+        assert!(arrivals.stop_after(0));
+        give_one(&giver).await;
+        running.await;
+        assert_eq!((answer(&giver).await, taken.get()), (None, 0));
+    }
+
+    #[tokio::test]
+    async fn a_worker_does_not_end_over_a_batch_that_came_since_it_counted() {
+        let (giver, arrivals, taken, running) = taker();
+        let counted = arrivals.came();
+        give_one(&giver).await;
+        tokio::select! {
+            () = running => panic!("the giver lives"),
+            said = answer(&giver) => assert_eq!(said, Some(Handover::Ack { number: 7 })),
+        }
+        assert!(!arrivals.stop_after(counted), "its connection is in no count");
+        assert!(arrivals.stop_after(arrivals.came()));
+        assert_eq!(taken.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_worker_does_not_end_over_a_batch_that_is_not_acknowledged() {
+        let (giver, arrivals, _taken, running) = taker();
+        (0..=ARRIVING_MAX).for_each(|_| arrivals.one_comes());
+        give_one(&giver).await;
+        let mut running = std::pin::pin!(running);
+        let mut look = std::task::Context::from_waker(std::task::Waker::noop());
+        while arrivals.came() == 0 {
+            assert!(running.as_mut().poll(&mut look).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert!(!arrivals.stop_after(1), "its giver would give it once more");
+        (0..=ARRIVING_MAX).for_each(|_| arrivals.one_is_here());
+        tokio::select! {
+            () = running => panic!("the giver lives"),
+            said = answer(&giver) => assert_eq!(said, Some(Handover::Ack { number: 7 })),
+        }
+        assert!(arrivals.stop_after(1));
     }
 
     #[tokio::test]

@@ -93,8 +93,10 @@ struct Pings {
     round: Round,
     sent: Instant,
     sum: Figures,
-    /// Tunnels that had gone back to the threads by then: later ones are in no answer yet.
+    /// Tunnels that had gone back to the threads by then, and batches that had come: what is later is in
+    /// no answer yet.
     kept: u64,
+    came: u64,
 }
 
 /// A worker that is ready to serve.
@@ -366,8 +368,9 @@ impl Worker {
 
     fn ping(&mut self, txn: u64, nonce: u64) {
         let round = Round::begin(txn, self.threads.count());
-        let (sent, kept) = (Instant::now(), self.progress.kept());
-        self.pings = Some(Pings { nonce, round, sent, sum: Figures::default(), kept });
+        let (kept, came) = (self.progress.kept(), self.threads.arrivals().came());
+        let (sent, sum) = (Instant::now(), Figures::default());
+        self.pings = Some(Pings { nonce, round, sent, sum, kept, came });
         self.threads.tell_all(|| Order::Ping { nonce });
     }
 
@@ -404,7 +407,7 @@ impl Worker {
         let pings = self.pings.as_mut().filter(|pings| pings.nonce == nonce)?;
         pings.sum = pings.sum.plus(figures);
         let txn = pings.round.count()?;
-        let (sum, sent) = (pings.sum, pings.sent);
+        let (sum, sent, came) = (pings.sum, pings.sent, pings.came);
         let is_stale = pings.kept != self.progress.kept();
         self.pings = None;
         let outstanding = self.progress.outstanding();
@@ -412,6 +415,7 @@ impl Worker {
             && sum.is_done()
             && !is_stale
             && outstanding == 0
+            && self.threads.arrivals().stop_after(came)
         {
             let drained = FromWorker::Drained { cut: sum.cut, requests: sum.requests };
             let _gone = say(&self.channel, drain.txn, &drained).await;
