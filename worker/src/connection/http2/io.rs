@@ -93,14 +93,11 @@ impl Io {
 
     /// What does not come straight from the transport; false: nothing.
     fn take_own(&mut self, room: &mut ReadBuf<'_>) -> bool {
-        let is_between_frames = self.line.meter.borrow().is_between_frames();
-        if self.line.word.get() == Word::Owed
-            && room.remaining() >= SHUTDOWN_PONG.len()
-            && is_between_frames
-        {
+        if self.line.word.get() == Word::Owed && self.line.meter.borrow().is_between_frames() {
             self.line.word.set(Word::No);
-            room.put_slice(SHUTDOWN_PONG);
-            return true;
+            // In pieces, if need be: the protocol's room may be small, and nobody may come to make it larger.
+            let behind = std::mem::replace(&mut self.unread, BytesMut::from(SHUTDOWN_PONG));
+            self.unread.extend_from_slice(&behind);
         }
         let here = match self.line.word.get() {
             Word::Awaited | Word::Came(_) => self.without_pongs(),
@@ -218,5 +215,68 @@ impl AsyncWrite for Io {
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.line.transport.end_writing();
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+    /// The protocol's end of a connection that has begun, of whose bytes `unread` have come.
+    async fn begun(unread: &[u8]) -> (Io, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let mut meter = Meter::new(1000, Instant::now());
+        meter.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        meter.read(SETTINGS).unwrap();
+        let line = Rc::new(Line::new(Transport::plain(server), meter));
+        (Io::new(line, BytesMut::from(unread)), client)
+    }
+
+    /// What is read until nothing more is there, in pieces of at most `room`.
+    fn all(io: &mut Io, room: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let mut piece = vec![0; room];
+            let mut piece = ReadBuf::new(&mut piece);
+            let read =
+                Pin::new(&mut *io).poll_read(&mut Context::from_waker(Waker::noop()), &mut piece);
+            match read {
+                Poll::Ready(Ok(())) => all.extend_from_slice(piece.filled()),
+                Poll::Ready(Err(error)) => panic!("{error}"),
+                Poll::Pending => return all,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_word_is_told_between_two_frames_however_small_the_room() {
+        for room in [1, 5, 16, 17, 100] {
+            let (mut io, _client) = begun(PING).await;
+            io.line.word.set(Word::Owed);
+            assert_eq!(all(&mut io, room), [SHUTDOWN_PONG, PING].concat(), "{room} bytes");
+            assert_eq!(io.line.word.get(), Word::No);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_word_waits_for_the_end_of_a_frame() {
+        let (begin, end) = PING.split_at(10);
+        let (mut io, client) = begun(begin).await;
+        assert_eq!(all(&mut io, 100), begin);
+        io.line.word.set(Word::Owed);
+        assert!(all(&mut io, 100).is_empty());
+        client.writable().await.unwrap();
+        assert_eq!(client.try_write(end).unwrap(), end.len());
+        std::future::poll_fn(|context| io.line.transport.poll_readable(context)).await.unwrap();
+        assert_eq!(all(&mut io, 100), [end, SHUTDOWN_PONG].concat());
     }
 }
