@@ -34,9 +34,12 @@ pub(crate) struct Asked {
     pub(crate) keep_alive: bool,
 }
 
+/// What an error tells that is the body's and not the connection's: it broke off.
+pub(crate) const BROKEN: io::ErrorKind = io::ErrorKind::UnexpectedEof;
+
 /// How the end of an answer is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
+pub(crate) enum Framing {
     /// There is no body, and the status says so.
     None,
     Length(u64),
@@ -214,7 +217,8 @@ enum End {
     Broken,
 }
 
-async fn send_stream(
+/// Writes what stands in `scratch`, and a body as it comes. An error is [`BROKEN`] or the connection's.
+pub(crate) async fn send_stream(
     wire: &Wire,
     framing: Framing,
     mut stream: impl Body<Data = Bytes> + Unpin,
@@ -232,7 +236,7 @@ async fn send_stream(
             // What came before the break still leaves, the end does not.
             put_chunk_size(scratch, framing, gathered.bytes);
             let written = write_pieces(wire, scratch, &gathered.pieces, b"").await;
-            return written.and_then(|()| Err(io::ErrorKind::UnexpectedEof.into()));
+            return written.and_then(|()| Err(BROKEN.into()));
         }
         put_chunk_size(scratch, framing, gathered.bytes);
         let tail = tail(framing, &gathered);
@@ -243,7 +247,7 @@ async fn send_stream(
                 Framing::Length(announced) => announced == total,
                 Framing::None | Framing::Chunked | Framing::Close => true,
             };
-            return if complete { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            return if complete { Ok(()) } else { Err(BROKEN.into()) };
         }
     }
 }

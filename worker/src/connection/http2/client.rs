@@ -134,6 +134,7 @@ impl Client {
         let is_client = self.facts.listener != OWN_PROBE;
         let log = thread.access.as_ref().filter(|_| is_client).and_then(|log| log.begin(&head));
         let mut request = Request::new(head, body, self.facts.peer);
+        request.tls.clone_from(&self.facts.tls);
         let Some(mut response) = self.ask(&mut request, &mut way.respond).await else {
             return Sent::Cut;
         };
