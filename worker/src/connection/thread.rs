@@ -54,6 +54,9 @@ impl Moving {
 /// How long a link of an HTTP/2 client may rest here: its other end, a process of ours, closes it
 /// much earlier.
 pub(crate) const LINK_IDLE: Duration = Duration::from_secs(3600);
+/// How long a silent client that cannot move may keep its old worker, at least and at most: they shall
+/// not all come back at once.
+const RELAYED_IDLE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60));
 /// As clients and the gateway agree on it in a handshake (RFC 7301).
 const HTTP2: &[u8] = b"h2";
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
@@ -292,13 +295,16 @@ impl Thread {
 
     /// Takes an idle connection apart for its journey. What is left of one that cannot move passes bytes.
     fn give(&self, connection: Connection) -> Option<Shim> {
-        let Connection { wire, facts, .. } = connection;
+        let Connection { wire, mut facts, .. } = connection;
         let Ok(wire) = Rc::try_unwrap(wire) else {
             // An idle connection has no other reader: this would be a broken invariant.
             debug_assert!(false, "an idle connection is still being read");
             return None;
         };
         let (transport, unread) = wire.dismantle();
+        if unread.is_empty() && (!transport.moves() || facts.is_relayed_http1()) {
+            facts.shorten_silence();
+        }
         if !transport.moves() {
             let relay = RelayRecord { protocol: Protocol::Http1, tls: facts.tls_facts().cloned() };
             let link = self.open_link(&facts, relay, &unread).ok()?;
@@ -348,6 +354,21 @@ impl Facts {
     /// Whether this is an HTTP/1.1 client of an older worker: it leaves after its next answer.
     pub(crate) fn is_relayed_http1(&self) -> bool {
         self.relay.as_ref().is_some_and(|relay| relay.protocol == Protocol::Http1)
+    }
+
+    /// A silent client whose transport stays behind keeps a whole worker: with every further reload it may
+    /// do so for half as long, so that old workers end before they are too many.
+    fn shorten_silence(&mut self) {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        let left = if self.relay.is_some() {
+            left / 2
+        } else {
+            let (least, most) = RELAYED_IDLE;
+            let spread = (most - least) * u32::from(self.peer.socket.port()) / u32::from(u16::MAX);
+            left.min(least + spread)
+        };
+        self.deadline = now + left;
     }
 
     /// What the client's handshake gave, wherever it was.

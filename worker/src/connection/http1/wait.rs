@@ -185,7 +185,8 @@ impl Connection {
     ) -> Poll<Next> {
         self.wire.rest();
         if timer.poll(context).is_ready() {
-            // As Go's server: too late is closed without a word.
+            // As Go's server: too late is closed without a word, but TLS says goodbye.
+            self.wire.transport.end_writing();
             return Poll::Ready(Next::Left(Leave::Closed));
         }
         if thread.gate.poll_change(ticket, mode, context).is_ready() {
