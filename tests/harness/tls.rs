@@ -1,5 +1,5 @@
-//! TLS for tests: an authority that makes certificates, a veil through which plain clients speak TLS, and a
-//! front that puts TLS before a plain backend.
+//! TLS for tests: an authority that makes certificates, and a veil through which plain clients speak TLS, or
+//! which lets TLS in to a plain backend.
 
 use std::fs;
 use std::io;
@@ -191,10 +191,18 @@ impl Sessions {
     pub fn counts(&self) -> (u64, u64) {
         (self.resumed.load(Ordering::Relaxed), self.full.load(Ordering::Relaxed))
     }
+
+    fn note(&self, kind: Option<HandshakeKind>) {
+        let count = match kind {
+            Some(HandshakeKind::Resumed) => &self.resumed,
+            _ => &self.full,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
-/// A place where plain clients come in and from where they go on with TLS: what they send and get is what
-/// is inside.
+/// A place where bytes come in and from where they go on: clear text on one side, TLS on the other, and the
+/// same inside.
 #[derive(Debug)]
 pub struct Veil {
     address: SocketAddr,
@@ -203,24 +211,46 @@ pub struct Veil {
 }
 
 impl Veil {
-    /// In front of `target`, which is asked for by `name`.
+    /// Plain clients come in and go on with TLS to `target`, which is asked for by `name`.
     pub fn start(target: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Self {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let connector = TlsConnector::from(Arc::clone(config));
+        Self::open(move |client, sessions| {
+            let (connector, name) = (connector.clone(), name.clone());
+            async move {
+                drop(client.set_nodelay(true));
+                if veiled(&client, target, &connector, name, &sessions).await.is_err() {
+                    drop(client.set_zero_linger());
+                }
+            }
+        })
+    }
+
+    /// Who comes in with TLS goes on to a plain `backend`.
+    pub fn before(backend: SocketAddr, config: &Arc<ServerConfig>) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::clone(config));
+        Self::open(move |client, sessions| {
+            let acceptor = acceptor.clone();
+            async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                sessions.note(client.get_ref().1.handshake_kind());
+                let Ok(server) = TcpStream::connect(backend).await else { return };
+                drop(copy(&server, &mut client, Ends::WithPlain).await);
+            }
+        })
+    }
+
+    fn open<F: Future<Output = ()> + Send + 'static>(
+        pass_on: impl Fn(TcpStream, Arc<Sessions>) -> F + Send + 'static,
+    ) -> Self {
         let (listener, address) = listen();
-        let (config, name) = (Arc::clone(config), ServerName::try_from(name.to_owned()).unwrap());
-        let sessions = Arc::new(Sessions::default());
+        let sessions = Arc::<Sessions>::default();
         let counted = Arc::clone(&sessions);
         let running = Background::run(move || async move {
             let listener = adopt(listener);
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };
-                let (connector, name) = (TlsConnector::from(Arc::clone(&config)), name.clone());
-                let sessions = Arc::clone(&counted);
-                tokio::spawn(async move {
-                    drop(client.set_nodelay(true));
-                    if veiled(&client, target, &connector, name, &sessions).await.is_err() {
-                        drop(client.set_zero_linger());
-                    }
-                });
+                tokio::spawn(pass_on(client, Arc::clone(&counted)));
             }
         });
         Self { address, sessions, _running: running }
@@ -229,6 +259,11 @@ impl Veil {
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// As an entry of `host`, if it is before a backend.
+    pub fn host(&self) -> String {
+        format!("https://{}", self.address)
     }
 
     /// What became of the handshakes.
@@ -247,11 +282,7 @@ async fn veiled(
     let server = TcpStream::connect(target).await?;
     server.set_nodelay(true)?;
     let mut server = connector.connect(name, server).await?;
-    let kind = match server.get_ref().1.handshake_kind() {
-        Some(HandshakeKind::Resumed) => &sessions.resumed,
-        _ => &sessions.full,
-    };
-    kind.fetch_add(1, Ordering::Relaxed);
+    sessions.note(server.get_ref().1.handshake_kind());
     copy(client, &mut server, Ends::WithTls).await
 }
 
@@ -327,58 +358,6 @@ async fn copy(
 fn end_writing(socket: &TcpStream) -> io::Result<()> {
     let copy = socket.as_fd().try_clone_to_owned()?;
     std::net::TcpStream::from(copy).shutdown(Shutdown::Write)
-}
-
-/// TLS in front of a plain backend.
-#[derive(Debug)]
-pub struct Front {
-    address: SocketAddr,
-    sessions: Arc<Sessions>,
-    _running: Background,
-}
-
-impl Front {
-    /// In front of `backend`.
-    pub fn start(backend: SocketAddr, config: &Arc<ServerConfig>) -> Self {
-        let (listener, address) = listen();
-        let config = Arc::clone(config);
-        let sessions = Arc::new(Sessions::default());
-        let counted = Arc::clone(&sessions);
-        let running = Background::run(move || async move {
-            let listener = adopt(listener);
-            loop {
-                let Ok((client, _)) = listener.accept().await else { continue };
-                let acceptor = TlsAcceptor::from(Arc::clone(&config));
-                let sessions = Arc::clone(&counted);
-                tokio::spawn(async move {
-                    let Ok(mut client) = acceptor.accept(client).await else { return };
-                    let kind = match client.get_ref().1.handshake_kind() {
-                        Some(HandshakeKind::Resumed) => &sessions.resumed,
-                        _ => &sessions.full,
-                    };
-                    kind.fetch_add(1, Ordering::Relaxed);
-                    let Ok(server) = TcpStream::connect(backend).await else { return };
-                    drop(copy(&server, &mut client, Ends::WithPlain).await);
-                });
-            }
-        });
-        Self { address, sessions, _running: running }
-    }
-
-    /// As an entry of `host`.
-    pub fn host(&self) -> String {
-        format!("https://{}", self.address)
-    }
-
-    /// Its port: its certificate may be for a name.
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
-    /// What became of the handshakes.
-    pub fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
 }
 
 /// Reads a file as text; for certificates that are renewed in place.

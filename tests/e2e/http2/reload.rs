@@ -65,16 +65,21 @@ fn far_away(baton: &Baton) -> Raw {
 
 /// Reads what comes on a stream to its end, and the body of it.
 fn text(raw: &mut Raw, stream: u32) -> String {
+    try_text(raw, stream).expect("the connection lives")
+}
+
+/// The same; `None` when the connection has ended.
+fn try_text(raw: &mut Raw, stream: u32) -> Option<String> {
     let mut body = Vec::new();
     loop {
-        let frame = raw.frame().expect("the connection lives");
+        let frame = raw.frame()?;
         assert!(frame.kind != kind::RST_STREAM, "stream {} was reset", frame.stream);
         if frame.stream == stream && frame.kind == kind::DATA {
             body.extend(&frame.payload);
         }
         let ends = matches!(frame.kind, kind::DATA | kind::HEADERS);
         if frame.stream == stream && ends && frame.flags & END_STREAM != 0 {
-            return String::from_utf8(body).unwrap();
+            return Some(String::from_utf8(body).unwrap());
         }
     }
 }
@@ -97,6 +102,38 @@ fn a_stream_that_comes_after_the_commit_is_answered_by_the_new_generation_on_the
     let upload = seen.iter().find(|seen| seen.word(0) == "POST").unwrap();
     assert_eq!((generation_of(upload.word(1)), upload.text().as_str()), (2, "abcdef"));
     assert_eq!(upload.fields.first("host"), seen[0].fields.first("host"));
+}
+
+#[test]
+fn streams_on_an_old_connection_follow_a_second_reload_over_the_links_that_are_there() {
+    let backend = Backend::start(slow_or_fast);
+    let baton = start(&backend);
+    let (mut number, mut done) = (1, false);
+    // The client is only waited for a second: on a busy machine two reloads may take longer.
+    for _ in 0..10 {
+        let mut raw = Raw::connect(baton.address());
+        raw.get(1, "/x");
+        assert_eq!(generation_of(&text(&mut raw, 1)), number);
+        raw.be_rude();
+        for stream in [3, 5] {
+            let before = baton.serving_worker();
+            number += 1;
+            baton.reload_with(&config(&backend, number));
+            done = stream == 5;
+            if done {
+                until("the worker between ends", SOON, || !process::lives(before));
+            }
+            raw.get(stream, "/x");
+            match try_text(&mut raw, stream) {
+                Some(answered) => assert_eq!(generation_of(&answered), number),
+                None => done = false,
+            }
+        }
+        if done {
+            return;
+        }
+    }
+    panic!("the second reload always came too late");
 }
 
 #[test]

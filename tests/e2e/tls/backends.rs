@@ -6,7 +6,7 @@ use baton_tests::Baton;
 use baton_tests::backend::{Backend, ok, raw, raw_then_close};
 use baton_tests::client::Client;
 use baton_tests::http::Message;
-use baton_tests::tls::{Authority, Front, Pair};
+use baton_tests::tls::{Authority, Pair, Veil};
 use serde_json::{Value, json};
 
 use crate::fixture::merge;
@@ -34,7 +34,7 @@ struct Secure {
     authority: Authority,
     pair: Pair,
     _backend: Backend,
-    front: Front,
+    front: Veil,
 }
 
 /// A backend behind TLS, with a certificate for 127.0.0.1.
@@ -42,7 +42,7 @@ fn secure(wants: bool) -> Secure {
     let authority = Authority::new();
     let backend = Backend::start(|_| ok("secret"));
     let pair = authority.issue("backend");
-    let front = Front::start(backend.address(), &authority.server(&pair, wants));
+    let front = Veil::before(backend.address(), &authority.server(&pair, wants));
     Secure { authority, pair, _backend: backend, front }
 }
 
@@ -77,12 +77,12 @@ fn a_certificate_must_be_for_the_host_that_is_called() {
         ("IP:127.0.0.1", "127.0.0.1", "secret"),
     ] {
         let pair = authority.issue_for("named", names, "serverAuth");
-        let front = Front::start(backend.address(), &authority.server(&pair, false));
-        let answer = ask(&format!("https://{host}:{}", front.port()), &root, &json!({}));
+        let front = Veil::before(backend.address(), &authority.server(&pair, false));
+        let answer = ask(&format!("https://{host}:{}", front.address().port()), &root, &json!({}));
         assert!(answer.text().contains(expected), "{names} {host}: {}", answer.text());
     }
     let pair = authority.issue_for("client-only", "IP:127.0.0.1", "clientAuth");
-    let front = Front::start(backend.address(), &authority.server(&pair, false));
+    let front = Veil::before(backend.address(), &authority.server(&pair, false));
     let answer = ask(&front.host(), &root, &json!({}));
     assert!(answer.text().contains("incompatible key usage"), "{}", answer.text());
 }
@@ -92,7 +92,7 @@ fn a_certificate_that_is_listed_itself_is_believed() {
     let authority = Authority::new();
     let (own, other) = (authority.self_signed("own"), authority.self_signed("other"));
     let backend = Backend::start(|_| ok("secret"));
-    let front = Front::start(backend.address(), &authority.server(&own, false));
+    let front = Veil::before(backend.address(), &authority.server(&own, false));
     let listed = |pair: &Pair| json!({ "client_tls": { "ca_certs": [pair.public] } });
     assert_eq!(ask(&front.host(), &listed(&own), &json!({})).text(), "secret");
     assert_eq!(ask(&front.host(), &listed(&other), &json!({})).status(), 500);
@@ -170,7 +170,7 @@ fn connections_to_backends_are_used_again_and_sessions_go_on() {
     let authority = Authority::new();
     let keeping = Backend::start(|_| ok("kept"));
     let pair = authority.issue("backend");
-    let front = Front::start(keeping.address(), &authority.server(&pair, false));
+    let front = Veil::before(keeping.address(), &authority.server(&pair, false));
     let root = json!({ "client_tls": { "ca_certs": [authority.certificate()] } });
     let mut file = config(&front.host(), &root, &json!({}));
     merge(&mut file, &json!({ "@baton": { "threads": 1 } }));
@@ -183,7 +183,7 @@ fn connections_to_backends_are_used_again_and_sessions_go_on() {
     let closing = Backend::start(|_| {
         raw_then_close("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nonce")
     });
-    let front = Front::start(closing.address(), &authority.server(&pair, false));
+    let front = Veil::before(closing.address(), &authority.server(&pair, false));
     let mut file = config(&front.host(), &root, &json!({}));
     merge(&mut file, &json!({ "@baton": { "threads": 1 } }));
     let baton = Baton::start(&file);

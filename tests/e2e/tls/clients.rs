@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use baton_tests::backend::{Backend, ok, raw};
+use baton_tests::h2::{Raw, kind};
 use baton_tests::tls::{Authority, NAME, Pair, Veil};
 use baton_tests::{Baton, until};
 use serde_json::{Value, json};
@@ -197,8 +198,22 @@ fn a_certificate_that_stands_among_those_that_are_believed_needs_no_authority() 
 }
 
 #[test]
-fn websockets_pass_over_tls_on_both_sides() {
-    crate::websocket::over_tls();
+fn http2_is_known_to_come_by_tls_here_and_from_an_older_worker() {
+    let (authority, backend) = (Authority::new(), Backend::start(|_| ok("x")));
+    let pair = authority.issue("gw");
+    let mut file = config(&pair, &json!({}), endpoints(&backend.host()));
+    file["extra_config"] = json!({ "security/http": { "ssl_redirect": true } });
+    let baton = Baton::start(&file);
+    let veil = Veil::start(baton.address(), &authority.client(None, &["h2"]), NAME);
+    let mut raw = Raw::connect(veil.address());
+    raw.be_rude();
+    raw.get(1, "/all");
+    raw.until(kind::DATA);
+    file["name"] = json!("another");
+    baton.reload_with(&file);
+    raw.get(3, "/all");
+    raw.until(kind::DATA);
+    assert_eq!(backend.seen().len(), 2, "nobody is sent to where it is");
 }
 
 #[test]

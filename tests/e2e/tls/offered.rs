@@ -53,6 +53,7 @@ fn by_default_there_is_tls_1_3_alone_with_its_three_suites() {
     }
     check(&veiled, &["-groups", "X448"], "alert handshake failure");
     check(&veiled, &["-alpn", "http/1.1"], "ALPN protocol: http/1.1");
+    check(&veiled, &["-alpn", "http/1.1,h2"], "ALPN protocol: h2");
     check(&veiled, &["-alpn", "smtp"], "alert no application protocol");
 }
 

@@ -6,14 +6,18 @@ use std::time::Duration;
 use baton_tests::backend::Backend;
 use baton_tests::baton::Starter;
 use baton_tests::client::Client;
+use baton_tests::h2;
+use baton_tests::http::State;
 use baton_tests::tls::{Authority, NAME, Veil, replace};
 use baton_tests::torture::systems::{BatonSystem, Shape};
 use baton_tests::torture::{Load, Plan, Upstream, run};
-use baton_tests::{Baton, until};
+use baton_tests::{Baton, process, until};
 use serde_json::json;
 
 use super::config;
 use crate::fixture::{echo_target, generation, generation_of};
+
+const SOON: Duration = Duration::from_secs(10);
 
 fn subject(baton: &Baton) -> String {
     let output = Command::new("openssl")
@@ -37,9 +41,7 @@ fn a_renewed_certificate_is_in_force_by_itself_and_no_connection_is_dropped() {
     assert_eq!(kept.get("/x").status(), 200);
     assert!(subject(&baton).ends_with("first.gw.test"));
     replace(&first, &second);
-    until("the new certificate is shown", Duration::from_secs(10), || {
-        subject(&baton).ends_with("second.gw.test")
-    });
+    until("the new certificate is shown", SOON, || subject(&baton).ends_with("second.gw.test"));
     assert_eq!(kept.get("/x").status(), 200);
     // Half of a pair is no reason to stop.
     std::fs::copy(authority.issue("third").public, &first.public).unwrap();
@@ -57,7 +59,7 @@ fn no_private_key_is_kept_on_the_disk() {
     let key = std::fs::read_to_string(&pair.private).unwrap();
     let secret = key.lines().nth(1).unwrap();
     let state = baton.folder().join("state");
-    until("the copy is written", Duration::from_secs(10), || {
+    until("the copy is written", SOON, || {
         let mut names = Vec::new();
         files(&state, &mut names);
         names.iter().any(|name| name.ends_with("manifest.json"))
@@ -140,31 +142,88 @@ fn a_kept_connection_sees_the_new_configuration_at_once() {
     }
     let mut half = Client::connect(veil.address());
     half.send("GET /x HTTP/1.1\r\nHo");
+    let first = baton.serving_worker();
     for number in 2..5 {
+        let before = baton.serving_worker();
         baton.reload_with(&file(number));
+        if before != first {
+            // What was passed on to it goes on to the next, not through it.
+            until("the worker between ends", SOON, || !process::lives(before));
+        }
         let answer = silent.pop().unwrap().get("/x");
         assert_eq!(generation_of(&answer.text()), number);
         // It leaves by itself: its next connection needs nobody in between.
         assert_eq!(answer.fields.first("connection"), Some("close"));
     }
+    assert!(process::lives(first), "it holds the transports");
     let answer = half.send("st: a\r\n\r\n").answer();
     assert_eq!(generation_of(&answer.text()), 4);
     drop((silent, half));
-    until("only the newest worker is left", Duration::from_secs(10), || baton.workers().len() == 1);
+    until("only the newest worker is left", SOON, || baton.workers().len() == 1);
+}
+
+/// Silent clients of each generation keep its worker, but not for ever, and not each of them a worker.
+#[test]
+fn clients_that_are_silent_over_twenty_reloads_keep_few_workers_and_lose_nothing() {
+    const RELOADS: u64 = 20;
+    const WORKERS_MAX: usize = 8 + 2;
+    let authority = Authority::new();
+    let backend = Backend::start(echo_target);
+    let pair = authority.issue("gw");
+    let file = |number| config(&pair, &json!({}), generation(&backend.host(), number));
+    let baton = Baton::start(&file(1));
+    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
+    let veil2 = Veil::start(baton.address(), &authority.client(None, &["h2"]), NAME);
+    let (mut silent, mut streams) = (Vec::new(), Vec::new());
+    for number in 1..=RELOADS {
+        let (mut client, mut stream) =
+            (Client::connect(veil.address()), h2::Client::connect(veil2.address()));
+        assert_eq!(generation_of(&client.get("/x").text()), number);
+        assert_eq!(generation_of(&stream.get("/x").text()), number);
+        silent.push(client);
+        streams.push(stream);
+        let report = baton.reload_with(&file(number + 1));
+        assert_eq!(report["cut"], 0, "{report}");
+        assert!(baton.workers().len() <= WORKERS_MAX, "{:?}", baton.workers());
+    }
+    for client in &mut silent {
+        // Who waited too long was told so, and comes again.
+        if client.state_within(Duration::from_millis(20)) == State::Closed {
+            *client = Client::connect(veil.address());
+        }
+        assert_eq!(generation_of(&client.get("/x").text()), RELOADS + 1);
+    }
+    for stream in &streams {
+        until("it has left", SOON, || stream.ended().is_some());
+        assert_eq!(stream.ended(), Some(Ok(())));
+    }
+    drop(silent);
+    until("only the newest worker is left", SOON, || baton.workers().len() == 1);
+}
+
+fn torture(load: &Load, reloads: u64, delay: Duration) {
+    let upstream = Upstream::start();
+    let mut system = BatonSystem::start_tls(upstream.address(), Shape::Stream(0));
+    let every = Duration::from_millis(100);
+    let plan = Plan { load: load.clone(), reloads, every, delay, live: false };
+    let report = run(&mut system, &upstream, &plan);
+    assert!(report.is_clean_over_tls(), "{report}");
+    assert_eq!(report.counts.commits, reloads, "{report}");
+    assert!(report.counts.resumed > 0, "{report}");
+}
+
+fn everybody() -> Load {
+    Load { keep_alive: 40, steady: Duration::from_millis(500), ..Load::default() }
 }
 
 #[test]
 fn thirty_reloads_under_every_kind_of_client_lose_nothing_over_tls() {
-    let upstream = Upstream::start();
-    let mut system = BatonSystem::start_tls(upstream.address(), Shape::Stream(0));
-    let plan = Plan {
-        load: Load { keep_alive: 40, steady: Duration::from_millis(500), ..Load::default() },
-        reloads: 30,
-        every: Duration::from_millis(100),
-        delay: Duration::ZERO,
-        live: false,
-    };
-    let report = run(&mut system, &upstream, &plan);
-    assert!(report.is_clean_over_tls(), "{report}");
-    assert_eq!(report.counts.commits, plan.reloads, "{report}");
+    torture(&everybody(), 30, Duration::ZERO);
+    torture(&everybody(), 10, Duration::from_millis(5));
+}
+
+#[test]
+fn thirty_reloads_lose_no_stream_of_http2_over_tls() {
+    torture(&everybody().over_http2(), 30, Duration::ZERO);
+    torture(&everybody().over_http2(), 10, Duration::from_millis(5));
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use baton_tests::backend::{Backend, Step, answer, ok, raw};
-use baton_tests::tls::{Authority, Front};
+use baton_tests::tls::{Authority, Veil};
 use baton_tests::until::PATIENCE;
 use baton_tests::{Baton, process, until};
 use nix::sys::signal::Signal;
@@ -156,7 +156,7 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
 fn a_provider_is_met_by_tls_as_the_configuration_says_whom_it_believes() {
     let (backend, provider) = (backend(), Provider::start(vec![key_set(SET_K1)]));
     let authority = Authority::new();
-    let front = Front::start(
+    let front = Veil::before(
         provider.backend.address(),
         &authority.server(&authority.issue("provider"), false),
     );

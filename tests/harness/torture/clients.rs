@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_rustls::rustls::ClientConfig;
 
+use super::door::Door;
 use super::http2;
 use super::load::{Load, Protocol};
 use super::random::Random;
@@ -24,15 +25,15 @@ pub(super) async fn all(
     tally: Arc<Tally>,
 ) {
     if load.protocol == Protocol::Http2 {
-        http2::start(address, &load, &tally);
+        http2::start(address, tls.as_ref(), &load, &tally);
         return std::future::pending().await;
     }
     let mut stream = 0;
     let mut client = |kind| {
         stream += 1;
         let random = Random::new(load.seed, stream);
-        let (tls, tally) = (tls.clone(), Arc::clone(&tally));
-        Client { address, tls, tally, random, wire: None, kind, think: load.think }
+        let door = Door::new(address, tls.as_ref(), &tally);
+        Client { door, tally: Arc::clone(&tally), random, wire: None, kind, think: load.think }
     };
     let kinds = [
         (Kind::KeepAlive, load.keep_alive),
@@ -61,8 +62,7 @@ enum Kind {
 }
 
 struct Client {
-    address: SocketAddr,
-    tls: Option<Arc<ClientConfig>>,
+    door: Door,
     tally: Arc<Tally>,
     random: Random,
     wire: Option<Wire>,
@@ -118,11 +118,8 @@ impl Client {
             }
             self.tally.fault(Fault::Closed, "found before its next request");
         }
-        match Wire::connect(self.address, self.tls.as_ref()).await {
-            Ok(wire) => {
-                self.tally.connected();
-                Some(wire)
-            },
+        match Wire::connect(&self.door).await {
+            Ok(wire) => Some(wire),
             Err(error) => {
                 self.tally.fault(Fault::Refused, &error.to_string());
                 None

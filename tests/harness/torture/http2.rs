@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::rustls::ClientConfig;
 
 use super::clients::check;
+use super::door::Door;
 use super::load::Load;
 use super::random::Random;
 use super::tally::{Begun, Fate, Fault, Tally};
@@ -25,9 +26,16 @@ const LINES: usize = 4;
 
 /// One connection, and the next once it is told to go away.
 struct Shared {
-    address: SocketAddr,
+    door: Door,
     tally: Arc<Tally>,
-    sender: Mutex<Option<SendRequest<Bytes>>>,
+    present: Mutex<Present>,
+}
+
+/// The connection that is used now; its number tells it from those that were left.
+#[derive(Default)]
+struct Present {
+    number: u64,
+    sender: Option<SendRequest<Bytes>>,
 }
 
 /// One of the lines of a client.
@@ -47,7 +55,12 @@ enum Kind {
 }
 
 /// Starts every client of `load`.
-pub(super) fn start(address: SocketAddr, load: &Load, tally: &Arc<Tally>) {
+pub(super) fn start(
+    address: SocketAddr,
+    tls: Option<&Arc<ClientConfig>>,
+    load: &Load,
+    tally: &Arc<Tally>,
+) {
     let mut stream = 0;
     for (kind, count) in [
         (Kind::KeepAlive, load.keep_alive),
@@ -55,8 +68,9 @@ pub(super) fn start(address: SocketAddr, load: &Load, tally: &Arc<Tally>) {
         (Kind::Upload, load.uploads),
     ] {
         for _ in 0..count {
+            let door = Door::new(address, tls, tally);
             let tally = Arc::clone(tally);
-            let shared = Arc::new(Shared { address, tally, sender: Mutex::new(None) });
+            let shared = Arc::new(Shared { door, tally, present: Mutex::default() });
             let lines = if kind == Kind::KeepAlive { LINES } else { 1 };
             let lines = (0..lines).map(|at| {
                 stream += 1;
@@ -93,7 +107,7 @@ impl Line {
 
     async fn turn(&mut self) {
         if self.kind == Kind::Fresh {
-            self.shared.sender.lock().await.take();
+            self.shared.present.lock().await.sender = None;
         }
         let mut begun = self.shared.tally.begin();
         let number = begun.number;
@@ -108,17 +122,17 @@ impl Line {
         };
         // A request that no connection took was not sent: it goes to the next.
         let (response, mut upload) = loop {
-            let Some(sender) = self.shared.connection().await else {
+            let Some((number, sender)) = self.shared.connection().await else {
                 return self.lost(begun, Fault::Refused, "no connection");
             };
             let Ok(mut sender) = sender.ready().await else {
-                self.shared.leave().await;
+                self.shared.leave(number).await;
                 continue;
             };
             self.shared.tally.begin_later(&mut begun);
             match sender.send_request(request(), method == "GET") {
                 Ok(sent) => break sent,
-                Err(_goes_away) => self.shared.leave().await,
+                Err(_goes_away) => self.shared.leave(number).await,
             }
         };
         let mut body = Vec::new();
@@ -165,24 +179,25 @@ impl Line {
 
 impl Shared {
     /// The connection that is used now, or a new one.
-    async fn connection(&self) -> Option<SendRequest<Bytes>> {
-        let mut sender = self.sender.lock().await;
-        if let Some(sender) = &*sender {
-            return Some(sender.clone());
+    async fn connection(&self) -> Option<(u64, SendRequest<Bytes>)> {
+        let mut present = self.present.lock().await;
+        if let Some(sender) = &present.sender {
+            return Some((present.number, sender.clone()));
         }
-        let stream = TcpStream::connect(self.address).await.ok()?;
-        stream.set_nodelay(true).ok()?;
-        let (new, connection) = h2::client::handshake(stream).await.ok()?;
+        let stream = self.door.open().await.ok()?;
+        let (sender, connection) = h2::client::handshake(stream).await.ok()?;
         // How it ends is told by its streams.
         tokio::spawn(async move { drop(connection.await) });
-        self.tally.connected();
-        *sender = Some(new.clone());
-        Some(new)
+        *present = Present { number: present.number + 1, sender: Some(sender.clone()) };
+        Some((present.number, sender))
     }
 
-    /// It takes no more streams; those that it has go on.
-    async fn leave(&self) {
-        self.sender.lock().await.take();
+    /// This one takes no more streams; those that it has go on.
+    async fn leave(&self, number: u64) {
+        let mut present = self.present.lock().await;
+        if present.number == number {
+            present.sender = None;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Protocol {
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2 in clear text, several streams at once; only who keeps alive, connects anew or uploads.
+    /// HTTP/2, several streams at once; only who keeps alive, connects anew or uploads.
     Http2,
 }
 
@@ -34,6 +34,16 @@ pub struct Load {
     pub steady: Duration,
     /// Same seed, same decisions of each client.
     pub seed: u64,
+}
+
+impl Protocol {
+    /// What clients ask for in a handshake (RFC 7301).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
+        }
+    }
 }
 
 impl Default for Load {

@@ -1,7 +1,8 @@
 //! The torture: every kind of client that a reload can hurt, at once, while the gateway reloads; then
 //! the accounts are settled.
 //!
-//! [`load`] says how many clients of which kind · [`clients`] are they, [`http2`] over HTTP/2 · [`wire`] is their connection ·
+//! [`load`] says how many clients of which kind · [`clients`] are they, [`http2`] over HTTP/2 · [`door`] is how they
+//! come in, [`wire`] their connection ·
 //! [`upstream`] is the backend that counts every request · [`tally`] is the ledger both write to ·
 //! [`systems`] are the gateways that can be measured · [`report`] is what comes out.
 //!
@@ -14,6 +15,7 @@ pub mod tally;
 pub mod upstream;
 
 mod clients;
+mod door;
 mod http2;
 mod random;
 mod wire;
@@ -60,7 +62,7 @@ pub fn run(system: &mut dyn System, upstream: &Upstream, plan: &Plan) -> Report 
     let proxy = (!plan.delay.is_zero()).then(|| DelayProxy::start(system.address(), plan.delay));
     let address = proxy.as_ref().map_or_else(|| system.address(), DelayProxy::address);
     let tally = Arc::new(Tally::new());
-    let clients = start_clients(address, system.tls(), &plan.load, &tally);
+    let clients = start_clients(address, system.tls(plan.load.protocol), &plan.load, &tally);
     warm_up(&tally, &plan.load);
     let before = report::Footprint::of(system);
     tally.forget_latencies();

@@ -36,10 +36,11 @@ impl Report {
         self.counts.faults.is_empty()
     }
 
-    /// The same where connections cannot be moved: they are ended politely.
+    /// The same where connections cannot be moved: they are ended politely, and sessions go on.
     pub fn is_clean_over_tls(&self) -> bool {
         let is_polite = |fault: &Fault| matches!(fault, Fault::Closed | Fault::Unanswered);
-        self.counts.faults.keys().all(is_polite)
+        let Counts { resumed, begun_anew, .. } = self.counts;
+        self.counts.faults.keys().all(is_polite) && begun_anew * 1_000 <= resumed + begun_anew
     }
 
     /// The reload time that `percent` of all reloads stay under.
@@ -112,7 +113,7 @@ impl Footprint {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { requests, connections, commits, .. } = self.counts;
+        let Counts { requests, connections, commits, resumed, begun_anew, .. } = self.counts;
         let rate = f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / self.seconds;
         writeln!(f, "{}", self.name)?;
         writeln!(
@@ -125,6 +126,9 @@ impl fmt::Display for Report {
             .map(|fault| format!("{} {}", self.counts.of(*fault), title(*fault)))
             .collect();
         writeln!(f, "  {}", faults.join(", "))?;
+        if resumed + begun_anew > 0 {
+            writeln!(f, "  TLS: {resumed} sessions went on, {begun_anew} began anew")?;
+        }
         if self.counts.of(Fault::Stale) > 0 {
             writeln!(
                 f,

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio_rustls::rustls::ClientConfig;
 
+use super::load::Protocol;
 use crate::baton::Baton;
 use crate::folder::Folder;
 use crate::tls::{Authority, Pair};
@@ -33,7 +34,7 @@ pub trait System {
     /// The process that stays over reloads.
     fn main_pid(&self) -> u32;
     /// How clients speak TLS; none: they speak in clear text.
-    fn tls(&self) -> Option<Arc<ClientConfig>> {
+    fn tls(&self, _protocol: Protocol) -> Option<Arc<ClientConfig>> {
         None
     }
 }
@@ -171,9 +172,9 @@ impl System for BatonSystem {
         self.baton.pid()
     }
 
-    fn tls(&self) -> Option<Arc<ClientConfig>> {
+    fn tls(&self, protocol: Protocol) -> Option<Arc<ClientConfig>> {
         let (authority, _) = self.tls.as_ref()?;
-        Some(authority.client(None, &["http/1.1"]))
+        Some(authority.client(None, &[protocol.name()]))
     }
 }
 

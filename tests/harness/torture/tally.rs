@@ -50,6 +50,10 @@ pub struct Counts {
     pub requests: u64,
     /// Connections that were made.
     pub connections: u64,
+    /// TLS sessions of clients that had one before: those that went on, and those that began anew.
+    pub resumed: u64,
+    /// See `resumed`.
+    pub begun_anew: u64,
     /// Generations that were committed, the first one not counted.
     pub commits: u64,
     /// How often what went wrong; what never did is not in it.
@@ -74,6 +78,8 @@ pub struct Tally {
     clients_left: AtomicUsize,
     warm: AtomicUsize,
     connections: AtomicU64,
+    resumed: AtomicU64,
+    begun_anew: AtomicU64,
     requests: AtomicU64,
     fates: Mutex<Vec<Fate>>,
     latencies_us: Mutex<Vec<u32>>,
@@ -110,6 +116,8 @@ impl Tally {
             clients_left: AtomicUsize::new(0),
             warm: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            begun_anew: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             fates: Mutex::new(Vec::new()),
             latencies_us: Mutex::new(Vec::new()),
@@ -146,6 +154,8 @@ impl Tally {
         Counts {
             requests: self.requests.load(Ordering::SeqCst),
             connections: self.connections.load(Ordering::SeqCst),
+            resumed: self.resumed.load(Ordering::SeqCst),
+            begun_anew: self.begun_anew.load(Ordering::SeqCst),
             commits: self.committed.load(Ordering::SeqCst) - 1,
             faults: self.faults.lock().unwrap().clone(),
             stalest: *self.stalest.lock().unwrap(),
@@ -183,6 +193,12 @@ impl Tally {
 
     pub(super) fn connected(&self) {
         self.connections.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A handshake with a client that had a session.
+    pub(super) fn met_again(&self, goes_on: bool) {
+        let count = if goes_on { &self.resumed } else { &self.begun_anew };
+        count.fetch_add(1, Ordering::SeqCst);
     }
 
     /// To be called right before the first byte of a request is written.

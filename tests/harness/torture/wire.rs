@@ -1,20 +1,12 @@
 //! One client connection, raw: what is written is what is sent, and every byte that comes is accounted for.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
-use crate::tls::NAME;
+use super::door::{Door, Stream};
 
 /// After this an answer counts as lost.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -56,12 +48,6 @@ impl Missing {
 }
 
 #[derive(Debug)]
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-#[derive(Debug)]
 pub(super) struct Wire {
     stream: Stream,
     /// Read and not yet used: the next answers of a pipeline.
@@ -69,53 +55,28 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) async fn connect(
-        address: SocketAddr,
-        tls: Option<&Arc<ClientConfig>>,
-    ) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let stream = match tls {
-            None => Stream::Plain(stream),
-            Some(config) => {
-                let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
-                let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
-                Stream::Tls(Box::new(stream))
-            },
-        };
-        Ok(Self { stream, buffer: Vec::new() })
+    pub(super) async fn connect(door: &Door) -> io::Result<Self> {
+        Ok(Self { stream: door.open().await?, buffer: Vec::new() })
     }
 
     /// Looks, without waiting, whether the other side has ended the connection.
     pub(super) fn is_closed(&mut self) -> bool {
-        let mut byte = [0; 1];
-        match &mut self.stream {
-            Stream::Plain(stream) => match stream.try_read(&mut byte) {
-                Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-                Ok(_) => true, // an end, or bytes nobody asked for
-            },
-            // Tickets may come at any time: only what is inside counts.
-            Stream::Tls(stream) => {
-                let mut room = ReadBuf::new(&mut byte);
-                let mut nobody = Context::from_waker(Waker::noop());
-                Pin::new(&mut **stream).poll_read(&mut nobody, &mut room).is_ready()
-            },
-        }
+        self.stream.is_closed()
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Missing> {
-        let written = match &mut self.stream {
-            Stream::Plain(stream) => stream.write_all(bytes).await,
-            Stream::Tls(stream) => match stream.write_all(bytes).await {
-                Ok(()) => stream.flush().await,
-                Err(error) => Err(error),
-            },
+        let write = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
         };
-        written.map_err(|error| Missing::Broken(error.kind()))
+        match timeout(ANSWER_MAX, write).await {
+            Ok(written) => written.map_err(|error| Missing::Broken(error.kind())),
+            Err(_) => Err(Missing::Late),
+        }
     }
 
     pub(super) async fn answer(&mut self) -> Result<Answer, Missing> {
-        match tokio::time::timeout(ANSWER_MAX, self.read_answer()).await {
+        match timeout(ANSWER_MAX, self.read_answer()).await {
             Ok(answer) => answer,
             Err(_) => Err(Missing::Late),
         }
@@ -178,11 +139,7 @@ impl Wire {
     }
 
     async fn fill(&mut self, at_end: Missing) -> Result<(), Missing> {
-        let read = match &mut self.stream {
-            Stream::Plain(stream) => stream.read_buf(&mut self.buffer).await,
-            Stream::Tls(stream) => stream.read_buf(&mut self.buffer).await,
-        };
-        match read {
+        match self.stream.read_buf(&mut self.buffer).await {
             Ok(0) => Err(at_end),
             Ok(_) => Ok(()),
             Err(error) => Err(Missing::Broken(error.kind())),
