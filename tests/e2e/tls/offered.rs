@@ -6,6 +6,8 @@ use baton_tests::backend::ok;
 use baton_tests::baton::Starter;
 use baton_tests::client::Client;
 use baton_tests::tls::{Authority, NAME};
+use baton_tests::until;
+use baton_tests::until::PATIENCE;
 use serde_json::{Value, json};
 
 use super::{Veiled, config};
@@ -118,8 +120,9 @@ fn http_in_clear_text_is_told_where_it_is() {
         assert!(answer.fields.0.is_empty());
         assert_eq!(answer.text(), "Client sent an HTTP request to an HTTPS server.\n");
     }
-    let log = veiled.baton.log();
-    assert!(log.contains("client sent an HTTP request to an HTTPS server"), "{log}");
+    until("the log tells it", PATIENCE, || {
+        veiled.baton.log().contains("client sent an HTTP request to an HTTPS server")
+    });
 }
 
 #[test]

@@ -24,6 +24,7 @@ struct Veiled {
     veil: Veil,
     file: Value,
     generation: u64,
+    _authority: Authority,
     _backend: Backend,
     _front: Veil,
 }
@@ -46,7 +47,8 @@ impl Veiled {
         merge(&mut file, more);
         let baton = Baton::start(&file);
         let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
-        Self { baton, veil, file, generation: 1, _backend: backend, _front: front }
+        let (generation, _authority, _backend, _front) = (1, authority, backend, front);
+        Self { baton, veil, file, generation, _authority, _backend, _front }
     }
 
     fn reload(&mut self) {

@@ -61,10 +61,12 @@ const HEAD_FREE_BYTES: usize = 4096;
 const PROVOKED_RESETS_MAX: usize = 64;
 /// Streams that were reset before anybody saw them (CVE-2023-44487).
 const UNSEEN_RESETS_MAX: usize = 32;
-/// How long a client may take to show that it knows that the connection ends, and how long what it sent
-/// before may take besides: as long as that word took, and at least this.
-const PONG_WAIT: Duration = Duration::from_secs(1);
-const QUEUED_WAIT: Duration = Duration::from_millis(25);
+/// How long a client may take to show that it knows that the connection ends: nobody waits for this but
+/// the end of the connection, and whose word is under way loses streams without it.
+const PONG_WAIT: Duration = Duration::from_secs(5);
+/// How long what the client sent before may take besides: as long as that word took, and at least this,
+/// since a lost packet is sent again after 200 ms.
+const QUEUED_WAIT: Duration = Duration::from_millis(250);
 /// How long a client may take to notice that the connection has ended.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -319,8 +321,7 @@ impl Driver {
                     Word::Came(at) => Some(at + (at - since).max(QUEUED_WAIT)),
                     Word::No | Word::Awaited | Word::Owed => None,
                 };
-                let at = heard.map_or(until, |heard| heard.min(until));
-                (Some((at, Due::Pong)), late)
+                (Some((heard.unwrap_or(until), Due::Pong)), late)
             },
             Ageing::Told => (None, late),
             Ageing::Cut(at) => (Some((at, Due::End)), None),
