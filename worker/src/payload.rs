@@ -4,16 +4,13 @@
 //! KrakenD (Enterprise): 413; `gzip` in the first place of `Content-Encoding` is undone.
 
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::backend::{AnswerError, Gunzip};
-use crate::message::{Head, Request, RequestBody, UploadError};
-use crate::plan::{Endpoint, ThreadState};
-use crate::serve::asked;
+use crate::message::{Head, RequestBody, UploadError};
 
 /// What an endpoint says of bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,53 +47,38 @@ pub struct Unzipped {
     failed: Option<UploadError>,
 }
 
-/// Whether bodies of an endpoint's requests are unpacked.
-pub(crate) fn unpacks(endpoint: &Endpoint) -> bool {
-    endpoint.guards.as_ref().is_some_and(|guards| guards.payload.gunzip == Gunzips::Yes)
-}
-
-/// Unpacks the body of a request whose endpoint wants that, and takes the coding out of its head.
-/// Only asked where some endpoint does: it takes a look at the routes of its own.
-pub(crate) fn unpack(thread: &Rc<ThreadState>, request: &mut Request) {
-    let plan = &thread.plan;
-    let wants = {
-        let found = plan.router.find(&asked(&request.head));
-        let endpoint = match &found {
-            Ok(found) => plan.endpoint(*found.value),
-            Err(miss) => plan.fallback(miss),
-        };
-        endpoint.is_some_and(unpacks)
-    };
-    if wants && !request.body.is_end_stream() && take_gzip(&mut request.head) {
-        let body = std::mem::take(&mut request.body);
-        let unzipped = Unzipped { body, gunzip: Gunzip::default(), failed: None };
-        request.body = RequestBody::Unzipped(Box::new(unzipped));
-    }
-}
-
-/// Whether `gzip` was the first coding; it is not any more.
-fn take_gzip(head: &mut Head) -> bool {
+/// The head without `gzip`, if that was the first coding.
+fn without_gzip(head: &Head) -> Option<Head> {
     let is_it = |name: &[u8]| name.eq_ignore_ascii_case(b"content-encoding");
-    let Some(at) = head.fields.iter().position(|field| is_it(head.bytes(&field.name))) else {
-        return false;
-    };
-    let Some(span) = head.fields.get(at).map(|field| field.value.clone()) else { return false };
+    let at = head.fields.iter().position(|field| is_it(head.bytes(&field.name)))?;
+    let span = head.fields.get(at)?.value.clone();
     let value = head.bytes(&span);
     let end = memchr::memchr(b',', value).unwrap_or(value.len());
     let first = value.get(..end).unwrap_or_default().trim_ascii();
     if !first.eq_ignore_ascii_case(b"gzip") {
-        return false;
+        return None;
     }
     let behind = value.get(end + 1..).unwrap_or_default();
     let rest = u32::try_from(behind.trim_ascii_start().len()).unwrap_or(0);
+    let mut head = head.clone();
     match head.fields.get_mut(at) {
         Some(field) if rest > 0 => field.value = span.end - rest..span.end,
         _ => drop(head.fields.remove(at)),
     }
-    true
+    Some(head)
 }
 
 impl Payload {
+    /// Unpacks a body, if that is wanted; then its request has another head.
+    pub(crate) fn unpack(self, head: &Head, body: RequestBody) -> (Option<Box<Head>>, RequestBody) {
+        if self.gunzip == Gunzips::No || body.is_end_stream() {
+            return (None, body);
+        }
+        let Some(head) = without_gzip(head) else { return (None, body) };
+        let unzipped = Unzipped { body, gunzip: Gunzip::default(), failed: None };
+        (Some(Box::new(head)), RequestBody::Unzipped(Box::new(unzipped)))
+    }
+
     /// The body within its bound.
     ///
     /// # Errors
@@ -178,12 +160,12 @@ mod tests {
             ("br, gzip", None),
             ("x-gzip", None),
         ] {
-            let mut head = harness::head("POST", "/a", &[("Content-Encoding", before), ("X", "1")]);
-            let taken = take_gzip(&mut head);
-            let left = head.field("content-encoding").map(|value| String::from_utf8_lossy(value));
-            assert_eq!(taken, after.is_some(), "{before}");
-            assert_eq!(left.as_deref(), after.unwrap_or(Some(before)), "{before}");
-            assert_eq!(head.field("x"), Some(&b"1"[..]));
+            let head = harness::head("POST", "/a", &[("Content-Encoding", before), ("X", "1")]);
+            let head = without_gzip(&head);
+            assert_eq!(head.is_some(), after.is_some(), "{before}");
+            let left = head.as_ref().and_then(|head| head.field("content-encoding"));
+            assert_eq!(left.map(String::from_utf8_lossy).as_deref(), after.flatten(), "{before}");
+            assert!(head.is_none_or(|head| head.field("x") == Some(b"1")), "{before}");
         }
     }
 

@@ -8,13 +8,14 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::backend::Failure;
+use crate::files::{Claim, Site};
 use crate::guards::{EndpointGuards, Gates};
 use crate::message::{Head, Request, RequestBody, Response};
-use crate::plan::{Endpoint, ThreadState};
+use crate::plan::{Endpoint, Plan, ThreadState};
 use crate::proxy::{self, Asked};
 use crate::route::table::Target;
-use crate::route::{self, Found, Params, builtin};
-use crate::{guards, payload, respond, script};
+use crate::route::{self, Found, Miss, Params, builtin};
+use crate::{guards, respond, script};
 
 /// As KrakenD's log has it.
 const DEBUG_TAG: &str = "ENDPOINT: /__debug/*";
@@ -23,27 +24,61 @@ const DEBUG_TAG: &str = "ENDPOINT: /__debug/*";
 ///
 /// Takes the body out of the request; the rest stays where it is, since heads are large.
 pub async fn serve(thread: &Rc<ThreadState>, request: &mut Request) -> Response {
+    let body = std::mem::take(&mut request.body);
     match &thread.plan.guards {
-        None => answer(thread, request).await,
-        Some(guards) => Box::pin(guards::service::guarded(guards, thread, request)).await,
+        None => answer(thread, request, body, None).await,
+        Some(guards) => Box::pin(guards::service::guarded(guards, thread, request, body)).await,
     }
 }
 
-/// The same, behind the guards of the whole service.
-pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> Response {
+/// Where a request leads.
+#[derive(Debug)]
+pub(crate) enum Lead<'r, 'p> {
+    /// To a folder of files.
+    Site(&'r Site, Claim<'p>),
+    /// To an endpoint, or nowhere.
+    Route(Result<Found<'r, 'p, Target>, Miss>),
+}
+
+impl<'r, 'p> Lead<'r, 'p> {
+    /// Looked up once for each request, by whoever has to know it first.
+    pub(crate) fn of(plan: &'r Plan, head: &'p Head) -> Self {
+        if let Some(site) = &plan.site
+            && let Some(claim) = site.claim(head.path())
+        {
+            return Self::Site(site, claim);
+        }
+        let forwarded_prefix = head.field("x-forwarded-prefix");
+        let (method, path, query) = (head.method(), head.path(), head.query());
+        Self::Route(plan.router.find(&route::Asked { method, path, query, forwarded_prefix }))
+    }
+
+    /// The same, whatever becomes of the head.
+    pub(crate) fn into_owned(self) -> Lead<'r, 'static> {
+        match self {
+            Self::Site(site, claim) => Lead::Site(site, claim.into_owned()),
+            Self::Route(routed) => Lead::Route(
+                routed.map(|Found { value, params }| Found { value, params: params.to_owned() }),
+            ),
+        }
+    }
+}
+
+/// The same, behind the guards of the whole service; they may know already where it leads.
+pub(crate) async fn answer(
+    thread: &Rc<ThreadState>,
+    request: &Request,
+    body: RequestBody,
+    known: Option<Box<Lead<'_, '_>>>,
+) -> Response {
     let begun = Instant::now();
     let plan = &thread.plan;
-    if plan.unpacks {
-        payload::unpack(thread, request);
-    }
-    let body = std::mem::take(&mut request.body);
     let head = &request.head;
-    if let Some(site) = &plan.site
-        && let Some(claim) = site.claim(head.path())
-    {
-        return Box::pin(site.answer(head, claim)).await;
-    }
-    let (endpoint, params) = match plan.router.find(&asked(head)) {
+    let routed = match known.map_or_else(|| Lead::of(plan, head), |lead| *lead) {
+        Lead::Site(site, claim) => return Box::pin(site.answer(head, claim)).await,
+        Lead::Route(routed) => routed,
+    };
+    let (endpoint, params) = match routed {
         Ok(found) => match plan.endpoint(*found.value) {
             Some(endpoint) => {
                 endpoint.fetch();
@@ -59,6 +94,11 @@ pub(crate) async fn answer(thread: &Rc<ThreadState>, request: &mut Request) -> R
             None => return plan.misses.answer(head.method(), &miss),
         },
     };
+    let (unpacked, body) = match endpoint.guards.as_deref() {
+        None => (None, body),
+        Some(guards) => guards.payload.unpack(head, body),
+    };
+    let head = unpacked.as_deref().unwrap_or(head);
     let client = plan.client_ip.find(head, &request.peer);
     if plan.access_log.is_some() {
         request.client.set(client.ip());
@@ -128,11 +168,6 @@ async fn gated(
 fn failed(thread: &ThreadState, endpoint: &Endpoint, failure: Failure) -> Response {
     proxy::tell(endpoint, &failure);
     respond::failed(thread, failure)
-}
-
-pub(crate) fn asked(head: &Head) -> route::Asked<'_> {
-    let forwarded_prefix = head.field("x-forwarded-prefix");
-    route::Asked { method: head.method(), path: head.path(), query: head.query(), forwarded_prefix }
 }
 
 /// KrakenD's own endpoints.

@@ -101,6 +101,13 @@ fn resets_that_a_client_provokes_are_refused() {
         let itself = [&id(n).to_be_bytes()[..], &[0]].concat();
         [get(id(n)), Frame::new(kind::PRIORITY, 0, id(n), &itself).bytes()].concat()
     });
+    flood("made you reset: a head that is none", nothing, |n| {
+        Frame::headers(id(n), "GET", "/all", &[("Upper", "x")], true).bytes()
+    });
+    flood("made you reset: another length", nothing, |n| {
+        let head = Frame::headers(id(n), "POST", "/all", &[("content-length", "5")], false);
+        [head.bytes(), Frame::new(kind::DATA, END_STREAM, id(n), b"x").bytes()].concat()
+    });
 }
 
 #[test]

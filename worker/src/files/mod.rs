@@ -23,7 +23,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 pub(crate) use body::FileBody;
-pub(crate) use site::Site;
+pub(crate) use site::{Claim, Site};
 
 use self::conditional::{Span, Verdict};
 use self::look::{Opened, Seen};

@@ -30,6 +30,16 @@ pub(crate) enum Claim<'p> {
     Refused,
 }
 
+impl Claim<'_> {
+    /// The same, whatever becomes of the path.
+    pub(crate) fn into_owned(self) -> Claim<'static> {
+        match self {
+            Self::Name(name) => Claim::Name(Cow::Owned(name.into_owned())),
+            Self::Refused => Claim::Refused,
+        }
+    }
+}
+
 impl Site {
     /// The name below the folder; `None`: the path is the router's.
     pub(crate) fn claim<'p>(&self, path: &'p [u8]) -> Option<Claim<'p>> {

@@ -1,7 +1,7 @@
 //! Guards of the whole service: CORS, `security/http`, the bot detector.
 //!
 //! On the way: around everything that [`crate::serve`] does. A service without them never comes here; with them the route is
-//! looked up here too, since what they hold for depends on it.
+//! looked up here, since what they hold for depends on it.
 //! KrakenD: CORS stands in front of the router; the others stand behind it, so that `/__health` and redirects pass them by.
 
 use std::rc::Rc;
@@ -14,12 +14,13 @@ use tokio::time::Instant;
 use super::bot_detector::BotDetector;
 use super::cors::{Cors, Crossing};
 use super::http_security::{HttpSecurity, Secured};
-use crate::message::{Head, Request, Response};
+use crate::message::{Head, Request, RequestBody, Response};
 use crate::plan::ThreadState;
+use crate::respond;
 use crate::route::table::Target;
 use crate::route::{Found, Miss, Params, Refusal};
 use crate::script::{Block, endpoint};
-use crate::{respond, serve};
+use crate::serve::{self, Lead};
 
 /// Those that a service has; at least one.
 #[derive(Debug)]
@@ -46,8 +47,10 @@ pub(crate) async fn guarded(
     guards: &ServiceGuards,
     thread: &Rc<ThreadState>,
     request: &mut Request,
+    body: RequestBody,
 ) -> Response {
-    let (reach, allow) = reach(thread, &request.head);
+    let lead = Lead::of(&thread.plan, &request.head);
+    let (reach, allow) = reach(&lead);
     let mut lines = Vec::new();
     if let Some(cors) = guards.cors.as_ref().filter(|_| reach != Reach::Nobody) {
         match cors.check(&request.head) {
@@ -59,19 +62,25 @@ pub(crate) async fn guarded(
             Crossing::GoesOn(more) => lines = more,
         }
     }
-    let refused = match reach {
-        Reach::All => guards.inner(thread, request, &mut lines).await.err(),
-        Reach::Nobody | Reach::Outer => None,
-    };
-    let mut response = match refused {
-        None => serve::answer(thread, request).await,
-        Some(mut refused) => {
-            if let Some(allow) = allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
-                refused.headers.insert(ALLOW, allow);
-            }
-            *refused
+    let answered = match reach {
+        Reach::Nobody | Reach::Outer => {
+            Ok(serve::answer(thread, request, body, Some(Box::new(lead))).await)
+        },
+        Reach::All => match &guards.script {
+            None => guards.plain(thread, request, body, lead, &mut lines).await,
+            Some(block) => {
+                // The script may change the head, not the way.
+                let lead = lead.into_owned();
+                guards.scripted(block, thread, request, (body, lead), &mut lines).await
+            },
         },
     };
+    let mut response = answered.unwrap_or_else(|mut refused| {
+        if let Some(allow) = allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            refused.headers.insert(ALLOW, allow);
+        }
+        *refused
+    });
     if !lines.is_empty() {
         lines.extend_from_slice(&response.lines);
         response.lines = Bytes::from(lines);
@@ -80,42 +89,66 @@ pub(crate) async fn guarded(
 }
 
 /// Whom a request meets, and what `Allow` would say of its path.
-fn reach(thread: &ThreadState, head: &Head) -> (Reach, Option<String>) {
-    let plan = &thread.plan;
-    if plan.site.as_ref().is_some_and(|site| site.claim(head.path()).is_some()) {
-        return (Reach::Outer, None);
-    }
-    let reach = match plan.router.find(&serve::asked(head)) {
-        Ok(Found { value: Target::Health, .. })
-        | Err(
-            Miss::Redirect(_) | Miss::Refused(Refusal::EncodedParam | Refusal::BadParamEscape(_)),
+fn reach(lead: &Lead<'_, '_>) -> (Reach, Option<String>) {
+    let reach = match lead {
+        Lead::Site(..)
+        | Lead::Route(
+            Ok(Found { value: Target::Health, .. })
+            | Err(
+                Miss::Redirect(_)
+                | Miss::Refused(Refusal::EncodedParam | Refusal::BadParamEscape(_)),
+            ),
         ) => Reach::Outer,
-        Ok(_) | Err(Miss::NotFound) => Reach::All,
-        Err(Miss::MethodNotAllowed { allow }) => return (Reach::All, Some(allow)),
-        Err(Miss::Refused(_) | Miss::ServerOptions) => Reach::Nobody,
+        Lead::Route(Ok(_) | Err(Miss::NotFound)) => Reach::All,
+        Lead::Route(Err(Miss::MethodNotAllowed { allow })) => {
+            return (Reach::All, Some(allow.clone()));
+        },
+        Lead::Route(Err(Miss::Refused(_) | Miss::ServerOptions)) => Reach::Nobody,
     };
     (reach, None)
 }
 
+/// The guards behind the router; they may add lines to the answer.
 impl ServiceGuards {
-    /// The guards behind the router; they may add lines to the answer, and the script may change the request.
-    async fn inner(
+    async fn plain(
         &self,
-        thread: &ThreadState,
-        request: &mut Request,
+        thread: &Rc<ThreadState>,
+        request: &Request,
+        body: RequestBody,
+        lead: Lead<'_, '_>,
         lines: &mut Vec<u8>,
-    ) -> Result<(), Box<Response>> {
+    ) -> Result<Response, Box<Response>> {
+        self.secure(request, lines)?;
+        self.turn_bots_away(&request.head)?;
+        Ok(serve::answer(thread, request, body, Some(Box::new(lead))).await)
+    }
+
+    /// The same with a script between them.
+    async fn scripted(
+        &self,
+        block: &Block,
+        thread: &Rc<ThreadState>,
+        request: &mut Request,
+        (body, lead): (RequestBody, Lead<'_, 'static>),
+        lines: &mut Vec<u8>,
+    ) -> Result<Response, Box<Response>> {
+        self.secure(request, lines)?;
+        let body = script(thread, block, request, body).await?;
+        self.turn_bots_away(&request.head)?;
+        Ok(serve::answer(thread, request, body, Some(Box::new(lead))).await)
+    }
+
+    fn secure(&self, request: &Request, lines: &mut Vec<u8>) -> Result<(), Box<Response>> {
         if let Some(security) = &self.security {
             let secured = if request.tls.is_some() { Secured::Tls } else { Secured::No };
             lines.append(&mut security.check(&request.head, secured)?);
         }
-        if let Some(block) = &self.script {
-            script(thread, block, request).await?;
-        }
-        if let Some(bots) = &self.bots {
-            bots.check(&request.head).map_err(|refusal| Box::new(respond::refused(refusal)))?;
-        }
         Ok(())
+    }
+
+    fn turn_bots_away(&self, head: &Head) -> Result<(), Box<Response>> {
+        let Some(bots) = &self.bots else { return Ok(()) };
+        bots.check(head).map_err(|refusal| Box::new(respond::refused(refusal)))
     }
 }
 
@@ -124,14 +157,13 @@ async fn script(
     thread: &ThreadState,
     block: &Block,
     request: &mut Request,
-) -> Result<(), Box<Response>> {
-    let body = std::mem::take(&mut request.body);
+    body: RequestBody,
+) -> Result<RequestBody, Box<Response>> {
     let deadline = Instant::now() + thread.plan.timeout;
     let none = Params::none();
     let run = endpoint::run(thread, block, (&request.head, &[], &none), body, deadline);
     let scripted = Box::pin(run).await;
     let scripted = scripted.map_err(|error| Box::new(endpoint::refused_by_service(&error)))?;
     request.head = scripted.head;
-    request.body = scripted.body;
-    Ok(())
+    Ok(scripted.body)
 }

@@ -28,7 +28,6 @@ use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{self, KeyClient, SourcesDraft};
 use crate::guards::rate_limit::RateConfig;
 use crate::observe::access_log::AccessLogPlan;
-use crate::payload::unpacks;
 use crate::respond::FailureLines;
 use crate::respond::lines::LinesTable;
 use crate::route::miss::{self, MissPages};
@@ -205,7 +204,6 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         misses: MissPages::new(&flags, version),
         site,
         packs: payload::packs(config),
-        unpacks: endpoints.iter().any(unpacks),
         catch_all: config.endpoints.iter().position(table::is_catch_all),
         timeout: config.timeout.positive().unwrap_or_default(),
         guards,

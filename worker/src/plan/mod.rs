@@ -98,8 +98,6 @@ pub struct Plan {
     pub(crate) site: Option<Site>,
     /// Whether answers are packed for clients that take gzip.
     pub(crate) packs: bool,
-    /// Whether some endpoint has bodies unpacked.
-    pub(crate) unpacks: bool,
     /// `/__catchall`: the endpoint that gets what no other does.
     pub(crate) catch_all: Option<usize>,
     /// `timeout` of the service.
