@@ -1,7 +1,7 @@
 //! What a reload does to TLS: renewed certificates are in force, sessions go on, no connection is lost.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_tests::backend::Backend;
 use baton_tests::baton::Starter;
@@ -167,6 +167,8 @@ fn a_kept_connection_sees_the_new_configuration_at_once() {
 fn clients_that_are_silent_over_twenty_reloads_keep_few_workers_and_lose_nothing() {
     const RELOADS: u64 = 20;
     const WORKERS_MAX: usize = 8 + 2;
+    // After a minute the oldest is ended.
+    const RELOAD_MAX: Duration = Duration::from_secs(30);
     let authority = Authority::new();
     let backend = Backend::start(echo_target);
     let pair = authority.issue("gw");
@@ -182,7 +184,9 @@ fn clients_that_are_silent_over_twenty_reloads_keep_few_workers_and_lose_nothing
         assert_eq!(generation_of(&stream.get("/x").text()), number);
         silent.push(client);
         streams.push(stream);
+        let begun = Instant::now();
         let report = baton.reload_with(&file(number + 1));
+        assert!(begun.elapsed() < RELOAD_MAX, "it waited for a worker to end: {report}");
         assert_eq!(report["cut"], 0, "{report}");
         assert!(baton.workers().len() <= WORKERS_MAX, "{:?}", baton.workers());
     }

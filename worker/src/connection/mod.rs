@@ -1,6 +1,7 @@
 //! A client's connection: bytes in, requests out, answers back.
 
 pub(crate) mod census;
+pub(crate) mod facts;
 pub(crate) mod gate;
 pub mod http1;
 pub mod http2;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_shared::control::record::{Prefix, Record};
-use baton_shared::control::relay::{Protocol, RelayRecord, TlsFacts};
+use baton_shared::control::relay::{Protocol, RelayRecord};
 use baton_shared::os::scm;
 use baton_shared::words::{ListenerId, Monotonic};
 use bytes::BytesMut;
@@ -16,10 +16,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::census::Census;
+use super::facts::Facts;
 use super::gate::{Gate, Mode, Ticket};
 use super::http1::date::DateClock;
 use super::http1::wire::{Spare, Wire};
-use super::http1::{Connection, Facts, Leave};
+use super::http1::{Connection, Leave};
 use super::http2;
 use super::limits::EdgeLimits;
 use super::tls;
@@ -54,9 +55,6 @@ impl Moving {
 /// How long a link of an HTTP/2 client may rest here: its other end, a process of ours, closes it
 /// much earlier.
 pub(crate) const LINK_IDLE: Duration = Duration::from_secs(3600);
-/// How long a silent client that cannot move may keep its old worker, at least and at most: they shall
-/// not all come back at once.
-const RELAYED_IDLE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60));
 /// As clients and the gateway agree on it in a handshake (RFC 7301).
 const HTTP2: &[u8] = b"h2";
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
@@ -342,55 +340,6 @@ impl Thread {
         self.progress.released();
         // The receiver lives as long as the worker does.
         drop(self.leaving.send(moving));
-    }
-}
-
-impl Facts {
-    /// Whether requests of an HTTP/2 client in an older worker come here, one after the other.
-    pub(crate) fn is_link_of_http2(&self) -> bool {
-        self.relay.as_ref().is_some_and(|relay| relay.protocol == Protocol::Http2)
-    }
-
-    /// Whether this is an HTTP/1.1 client of an older worker: it leaves after its next answer.
-    pub(crate) fn is_relayed_http1(&self) -> bool {
-        self.relay.as_ref().is_some_and(|relay| relay.protocol == Protocol::Http1)
-    }
-
-    /// A silent client whose transport stays behind keeps a whole worker: with every further reload it may
-    /// do so for half as long, so that old workers end before they are too many.
-    fn shorten_silence(&mut self) {
-        let now = Instant::now();
-        let left = self.deadline.saturating_duration_since(now);
-        let left = if self.relay.is_some() {
-            left / 2
-        } else {
-            let (least, most) = RELAYED_IDLE;
-            let spread = (most - least) * u32::from(self.peer.socket.port()) / u32::from(u16::MAX);
-            left.min(least + spread)
-        };
-        self.deadline = now + left;
-    }
-
-    /// What the client's handshake gave, wherever it was.
-    pub(crate) fn tls_facts(&self) -> Option<&TlsFacts> {
-        self.tls.as_deref()
-    }
-
-    /// What the next owner must know of the connection, `unread` bytes included.
-    pub(super) fn record(&self, unread: &[u8]) -> Record {
-        let left: Duration = self.deadline.saturating_duration_since(Instant::now());
-        Record {
-            listener: self.listener,
-            accepted: self.accepted,
-            socket_peer: self.peer.socket,
-            asserted_peer: self.peer.asserted,
-            local: self.peer.local,
-            requests: self.requests,
-            deadline: Some(Monotonic::now().after(left)).filter(|_| !self.is_link_of_http2()),
-            prefix: Prefix::Inline(unread.to_vec()),
-            tunnel: None,
-            relay: self.relay.as_deref().map(|relay| Box::new(relay.clone())),
-        }
     }
 }
 

@@ -23,7 +23,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use baton_shared::control::relay::{RelayRecord, TlsFacts};
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
 use tokio::time::{Instant, sleep_until};
@@ -35,12 +34,13 @@ use self::refusal::Refusal;
 use self::response::{Asked, Sent};
 use self::wait::Next;
 use self::wire::{Fault, Wire};
+use super::facts::Facts;
 use super::gate::{Mode, Ticket};
 use super::http2;
 use super::thread::{LINK_IDLE, OWN_PROBE, Thread};
 use super::transport::{Transport, within};
 use super::tunnel::{Opening, Tunnel};
-use crate::message::{Peer, Request, RequestBody, Response, ResponseBody, Version};
+use crate::message::{Request, RequestBody, Response, ResponseBody, Version};
 use crate::respond::gzip;
 use crate::serve::serve;
 
@@ -50,21 +50,6 @@ const READ_AHEAD_BYTES: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
 /// How long an answered request's body may still flow before the connection is closed.
 const BODY_AFTER_ANSWER: Duration = Duration::from_secs(5);
-
-/// What a connection was and is, beside its wire.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts {
-    pub(crate) listener: baton_shared::words::ListenerId,
-    pub(crate) accepted: baton_shared::words::Monotonic,
-    pub(crate) peer: Peer,
-    pub(crate) requests: u64,
-    /// When the wait for the next head ends.
-    pub(crate) deadline: Instant,
-    /// What is known of the client when its transport stays in an older worker.
-    pub(crate) relay: Option<Rc<RelayRecord>>,
-    /// What its handshake gave; none: it came in clear text.
-    pub(crate) tls: Option<Rc<TlsFacts>>,
-}
 
 /// Why a connection leaves this thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

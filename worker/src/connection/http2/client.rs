@@ -17,7 +17,7 @@ use super::io::Line;
 use super::link::Links;
 use super::response::{Sent, Way};
 use super::upload::StreamBody;
-use crate::connection::http1::Facts;
+use crate::connection::facts::Facts;
 use crate::connection::http1::framing::{self, Framing};
 use crate::connection::thread::{OWN_PROBE, Thread};
 use crate::message::{Head, Request, RequestBody, Response};

@@ -25,8 +25,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use self::frames::{Fault, Frames};
 pub(crate) use self::shim::Shim;
 use self::way::{Stop, Turn, Way};
+use super::facts::Facts;
 use super::gate::{Mode, Ticket};
-use super::http1::Facts;
 use super::thread::{Moving, Thread, inline};
 use super::transport::{Transport, within};
 
