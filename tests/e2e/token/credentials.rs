@@ -89,3 +89,23 @@ fn the_token_does_not_follow_a_redirect_to_another_host() {
     assert_eq!(backend.last().fields.first("authorization"), Some("Bearer T1"));
     assert_eq!(elsewhere.last().fields.first("authorization"), None);
 }
+
+#[test]
+fn a_token_serves_on_after_a_reload_while_its_server_is_down() {
+    let (backend, count) = (Backend::start(|_| ok("{}")), AtomicUsize::new(0));
+    let tokens = Backend::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => {
+            let token = r#"{"access_token":"T1","expires_in":3600}"#;
+            answer("200 OK", "Content-Type: application/json\r\n", token)
+        },
+        _ => vec![Step::Stall],
+    });
+    let mut config = config(&backend.host(), &tokens.host());
+    let baton = Baton::start(&config);
+    assert_eq!(Client::connect(baton.address()).get("/a").status(), 200);
+    config["timeout"] = json!("2s");
+    assert_eq!(baton.reload_with(&config)["outcome"]["result"], "committed");
+    assert_eq!(Client::connect(baton.address()).get("/a").status(), 200);
+    assert_eq!(backend.last().fields.first("authorization"), Some("Bearer T1"));
+    assert_eq!((tokens.count(), backend.count()), (1, 2));
+}

@@ -17,12 +17,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
 use super::fault::{self, Phase};
+use super::keep::Fetched;
 use super::start::{Sockets, prepare, say};
 use super::threads::{Figures, Order, Setup, Threads, Told};
 use super::{figures, probe};
 use crate::connection::census::Census;
 use crate::connection::thread::Moving;
-use crate::guards::jwt::Fetched;
 use crate::handover::give::{self, Giver, Progress};
 use crate::handover::take;
 use crate::plan::Plan;
@@ -174,7 +174,7 @@ impl Worker {
         let task = Giver::new(Arc::clone(&progress), back).run(orders, departures);
         drop(tokio::task::spawn_local(task));
         let (keep, fetched) = unbounded_channel();
-        plan.keys.tell_of(keep);
+        plan.tell_of_fetched(&keep);
         if let Some(revoker) = &plan.revoker {
             revoker.start();
         }

@@ -7,6 +7,7 @@ mod start;
 mod control;
 mod fault;
 mod figures;
+pub(crate) mod keep;
 mod planning;
 mod probe;
 mod serving;

@@ -141,6 +141,12 @@ async fn take_answers(channel: &Channel, txn: u64, plan: &Plan) -> Result<(), En
             plan.keys.remember(&name, &content, at);
         }
     }
+    for credentials in &plan.credentials {
+        let (_, fds) = need_answer(channel, txn, credentials.name()).await?;
+        if let Some(content) = content(&fds) {
+            credentials.remember(&content);
+        }
+    }
     Ok(())
 }
 

@@ -60,7 +60,7 @@ pub struct BackendPlan {
     /// `backend/graphql`.
     pub(crate) graphql: Option<Box<GraphQl>>,
     /// `auth/client-credentials`.
-    pub(crate) credentials: Option<Box<ClientCredentials>>,
+    pub(crate) credentials: Option<Arc<ClientCredentials>>,
     /// `modifier/lua-backend`.
     pub(crate) script: Option<Box<BackendScript>>,
 }

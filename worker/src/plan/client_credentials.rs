@@ -3,6 +3,8 @@
 //! KrakenD: nothing is looked at before a token is needed, but a value of another type ends the start; `scopes` is cut at its
 //! commas and nothing else.
 
+use std::sync::Arc;
+
 use baton_shared::config::model::BackendConfig;
 
 use super::block::{Block, WrongType};
@@ -16,14 +18,18 @@ const NAME: &str = "auth/client-credentials";
 pub(super) fn compile(
     compiler: &mut Compiler<'_>,
     backend: &BackendConfig,
-) -> Option<Box<ClientCredentials>> {
+) -> Option<Arc<ClientCredentials>> {
     let namespace = backend.extra_config.namespaces.get(NAME)?;
     let Some(block) = Block::of(&namespace.settings) else {
         compiler.refuse(&namespace.at, "it is no object: KrakenD does not start with it");
         return None;
     };
     match read(&block) {
-        Ok(credentials) => credentials.map(Box::new),
+        Ok(credentials) => {
+            let credentials = credentials.map(Arc::new);
+            compiler.credentials.extend(credentials.clone());
+            credentials
+        },
         Err(wrong) => {
             let text = format!("{wrong}: KrakenD does not start with it");
             compiler.refuse(&namespace.at.key(wrong.key), text);

@@ -19,6 +19,7 @@ use super::{ClientPlan, DialPlan, Files, Plan, TellErrors};
 use super::{edge, endpoint, files, guard, lasting, metrics, payload, tls, wildcard};
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
+use crate::backend::oauth2::ClientCredentials;
 use crate::backend::pool::PoolLimits;
 use crate::backend::resolve::Resolver;
 use crate::backend::resolve::conf::Servers;
@@ -77,6 +78,8 @@ pub(crate) struct Compiler<'a> {
     pub(super) client_tls: ClientTlsTable,
     /// Of `auth/validator`: who is asked for keys.
     pub(crate) key_sources: SourcesDraft,
+    /// `auth/client-credentials`
+    pub(super) credentials: Vec<Arc<ClientCredentials>>,
     /// `auth/api-keys`
     pub(super) api_keys: Option<Arc<Keys>>,
     /// Backend entries so far.
@@ -131,6 +134,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         services: Services::new(keep_addresses(config)),
         shared: SharedParts::default(),
         key_sources: SourcesDraft::default(),
+        credentials: Vec::new(),
         api_keys: None,
         backends: 0,
         notices: Vec::new(),
@@ -214,6 +218,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         backends: compiler.backends,
         resolver,
         keys,
+        credentials: compiler.credentials.into(),
         revoker,
         tokens_kept: tokens_kept(config).div_ceil(threads),
         tls: server_tls,

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use baton_shared::control::message::{self, Notice, Policy};
 use http::HeaderValue;
+use tokio::sync::mpsc::UnboundedSender;
 
 pub use backend::BackendPlan;
 pub(crate) use backend::{HostTarget, Hosts, OnError, OnRedirect};
@@ -58,6 +59,7 @@ pub use websocket::WebSocketPlan;
 
 use crate::backend::balance::Balance;
 use crate::backend::exchange::Reuse;
+use crate::backend::oauth2::ClientCredentials;
 use crate::backend::pool::PoolLimits;
 use crate::backend::resolve::Resolver;
 use crate::backend::via::Proxies;
@@ -67,6 +69,7 @@ use crate::files::Site;
 use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{KeyStore, Revoker};
 use crate::guards::service::ServiceGuards;
+use crate::life::keep::Fetched;
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
 use crate::respond::lines::Lines;
@@ -122,6 +125,8 @@ pub struct Plan {
     pub(crate) client_tls: Box<[ClientTlsPlan]>,
     /// Keys of providers, fetched beside the serving threads.
     pub(crate) keys: Arc<KeyStore>,
+    /// `auth/client-credentials` of all backends.
+    pub(crate) credentials: Box<[Arc<ClientCredentials>]>,
     /// `auth/revoker`
     pub(crate) revoker: Option<Arc<Revoker>>,
     /// Good tokens that a thread remembers.
@@ -239,6 +244,12 @@ impl Plan {
         let names = self.hosts.iter().filter(is_direct).map(|host| &*host.name);
         let names = names.filter(|name| name.parse::<IpAddr>().is_err());
         tokio::join!(self.resolver.warm(names), self.keys.warm());
+    }
+
+    /// Whom to tell of what is fetched from now on and a later worker may need.
+    pub(crate) fn tell_of_fetched(&self, keeper: &UnboundedSender<Fetched>) {
+        self.keys.tell_of(keeper.clone());
+        self.credentials.iter().for_each(|one| one.tell_of(keeper.clone()));
     }
 
     /// `Host` for a host of the table.

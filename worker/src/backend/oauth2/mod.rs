@@ -6,6 +6,7 @@
 //! the hosts of its backend only.
 
 mod answer;
+mod kept;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +14,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
-use baton_shared::words::Monotonic;
+use aws_lc_rs::digest::{Context, SHA256};
+use baton_shared::words::{Monotonic, hex};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
@@ -22,12 +24,16 @@ use http::header::{
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout_at};
+
+use kept::{Kept, Style, Token, written_down};
 
 use super::answer::{Answer, AnswerError};
 use super::exchange::{Outbound, Whom};
 use super::failure::CallError;
 use super::upgrade::base64;
+use crate::life::keep::{Fetched, Keeper};
 use crate::message::RequestBody;
 use crate::plan::{Host, HostError, ThreadState};
 use crate::route::percent::GoQuoted;
@@ -41,6 +47,9 @@ const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.')
 #[derive(Debug)]
 pub(crate) struct ClientCredentials {
     request: Request,
+    /// What its token is kept by for a later worker; tells nothing of the credentials.
+    name: Box<str>,
+    keeper: Keeper,
     kept: Mutex<Kept>,
     /// Held while a token is fetched.
     fetching: tokio::sync::Mutex<()>,
@@ -60,27 +69,6 @@ pub(crate) enum Request {
         /// All in the form.
         form: Bytes,
     },
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    token: Option<Token>,
-    /// Which way worked.
-    style: Option<Style>,
-}
-
-/// Where credentials stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
-    Header,
-    Form,
-}
-
-/// The value of `Authorization`, until it ends.
-#[derive(Clone)]
-struct Token {
-    value: HeaderValue,
-    ends: Option<Monotonic>,
 }
 
 /// How old a token is.
@@ -151,12 +139,6 @@ impl fmt::Debug for Request {
     }
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(token, ends {:?})", self.ends)
-    }
-}
-
 impl Request {
     /// `form`: its fields, sorted.
     pub(crate) fn new(
@@ -190,11 +172,40 @@ impl Request {
         let header = (basic, written(form));
         Self::Possible { url: url.into(), host, uri, header, form: written(&whole) }
     }
+
+    /// Who asks whom for what.
+    fn hash(&self) -> String {
+        let mut hash = Context::new(&SHA256);
+        if let Self::Possible { url, form, .. } = self {
+            hash.update(url.as_bytes());
+            hash.update(&[0]);
+            hash.update(form);
+        }
+        hex(hash.finish().as_ref())
+    }
 }
 
 impl ClientCredentials {
     pub(crate) fn new(request: Request) -> Self {
-        Self { request, kept: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+        let name = format!("oauth2 {}", request.hash()).into();
+        let (kept, fetching) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { request, name, keeper: Keeper::default(), kept, fetching }
+    }
+
+    /// What later workers ask for.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whom to tell of tokens from now on.
+    pub(crate) fn tell_of(&self, keeper: UnboundedSender<Fetched>) {
+        self.keeper.set(keeper);
+    }
+
+    /// An earlier worker fetched this; what cannot be read is fetched anew.
+    pub(crate) fn remember(&self, content: &[u8]) {
+        let Some(earlier) = Kept::read(content) else { return };
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = earlier;
     }
 
     /// The value of `Authorization`; fetched if there is none, at most until `deadline`.
@@ -251,6 +262,7 @@ impl ClientCredentials {
         };
         let token = outcome?;
         let value = token.value.clone();
+        self.keeper.keep(|| self.name.to_string(), Monotonic::now(), written_down(&token, style));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Kept { token: Some(token), style: Some(style) };
         Ok(value)
@@ -345,6 +357,27 @@ mod tests {
         assert_eq!(written(&form), "a=q+w&a=%26%3D&s=&z=1&z=2");
         assert_eq!(base64(b"id%2Fx:se+cret"), "aWQlMkZ4OnNlK2NyZXQ=");
         assert_eq!(base64(b":"), "Og==");
+    }
+
+    #[test]
+    fn a_token_is_handed_on_to_whoever_asks_the_same() {
+        let asks = |secret, scope| {
+            let form = BTreeMap::from([("scope", vec![scope])]);
+            ClientCredentials::new(Request::new("http://t/x", ("id", secret), &form))
+        };
+        let (one, same) = (asks("s", "a"), asks("s", "a"));
+        assert_eq!(one.name(), same.name());
+        assert!(one.name() != asks("other", "a").name() && one.name() != asks("s", "b").name());
+        let token = |ends| Token { value: HeaderValue::from_static("Bearer T"), ends };
+        same.remember(&written_down(&token(None), Style::Form));
+        assert_eq!(same.kept_token(), Some(HeaderValue::from_static("Bearer T")));
+        same.remember(&written_down(&token(Some(Monotonic::from_nanos(1))), Style::Header));
+        assert_eq!(same.kept_token(), None, "it is over");
+        let content = written_down(&token(None), Style::Header);
+        for end in 0..9 {
+            one.remember(&content[..end]);
+            assert_eq!(one.kept_token(), None, "{end}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) use cache::TokenCache;
 pub(crate) use config::{compile, files};
 pub(crate) use revoker::{Revoker, compile as compile_revoker, fnv128};
 pub(crate) use signer::{Signer, Signing, compile as compile_signer};
-pub(crate) use store::{Fetched, KeyClient, KeyStore, SourcesDraft, ThreadKeys, Trust};
+pub(crate) use store::{KeyClient, KeyStore, SourcesDraft, ThreadKeys, Trust};
 pub(crate) use text::integer;
 
 /// What an endpoint asks for before it serves.

@@ -22,6 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::life::keep::{Fetched, Keeper};
 use crate::plan::ClientTlsPlan;
 
 use super::jwk::Jwk;
@@ -89,16 +90,7 @@ pub(crate) struct KeyStore {
     /// Who fetches, once somebody needed it.
     fetcher: OnceLock<()>,
     /// Who keeps what was fetched for later workers.
-    keeper: OnceLock<UnboundedSender<Fetched>>,
-}
-
-/// A provider's answer, to be kept.
-#[derive(Debug)]
-pub(crate) struct Fetched {
-    /// Whose, and how it was asked.
-    pub(crate) name: String,
-    pub(crate) at: Monotonic,
-    pub(crate) content: Bytes,
+    keeper: Keeper,
 }
 
 /// A provider and the keys that it gave last.
@@ -197,7 +189,7 @@ impl SourcesDraft {
             unknown: Mutex::default(),
         };
         let sources = self.sources.into_iter().map(source).collect();
-        Arc::new(KeyStore { sources, client, fetcher: OnceLock::new(), keeper: OnceLock::new() })
+        Arc::new(KeyStore { sources, client, fetcher: OnceLock::new(), keeper: Keeper::default() })
     }
 }
 
@@ -218,7 +210,7 @@ impl KeyStore {
 
     /// Whom to tell of what is fetched from now on.
     pub(crate) fn tell_of(&self, keeper: UnboundedSender<Fetched>) {
-        let _first = self.keeper.set(keeper);
+        self.keeper.set(keeper);
     }
 
     /// An earlier worker fetched this.
@@ -230,9 +222,7 @@ impl KeyStore {
     }
 
     fn fetched(&self, source: &Source, content: Bytes, at: Monotonic) {
-        if let Some(keeper) = self.keeper.get() {
-            let _gone = keeper.send(Fetched { name: source.spec.name(), at, content });
-        }
+        self.keeper.keep(|| source.spec.name(), at, content);
     }
 
     /// Has keys fetched and waits until that was tried: not long, and not beyond `deadline`.
