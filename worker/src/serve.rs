@@ -158,11 +158,13 @@ async fn gated(
     let answer = match scripts.and_then(|scripts| scripts.proxy.as_ref()) {
         None => proxy::gated(thread, endpoint, gates, &asked, body, begun).await,
         Some(script) => {
-            let behind = (endpoint, gates.schema.as_deref());
-            script::proxy::run(thread, behind, script, &asked, body, begun).await
+            script::proxy::run(thread, (endpoint, gates), script, &asked, body, begun).await
         },
     };
-    answer.unwrap_or_else(|failure| failed(thread, endpoint, failure))
+    answer.unwrap_or_else(|failure| match gates.signer() {
+        None => failed(thread, endpoint, failure),
+        Some(signer) => proxy::unsigned(signer, &failure),
+    })
 }
 
 fn failed(thread: &ThreadState, endpoint: &Endpoint, failure: Failure) -> Response {

@@ -74,6 +74,28 @@ pub(super) fn rfc3339(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
+/// `2026-01-02T15:04:05.1+02:00`: local time as Go's `2006-01-02T15:04:05.999Z07:00` has it.
+#[must_use]
+pub fn rfc3339_local(at: SystemTime) -> String {
+    rfc3339_in(zone(), since_epoch(at))
+}
+
+fn rfc3339_in(zone: &TimeZone, since: Duration) -> String {
+    let moment = Timestamp::from_second(unix_s(since)).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = zone.to_datetime(moment);
+    let mut text = at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let ms = since.subsec_millis();
+    if ms > 0 {
+        text.push_str(format!(".{ms:03}").trim_end_matches('0'));
+    }
+    let minutes = zone.to_offset(moment).seconds() / 60;
+    if minutes == 0 {
+        return text + "Z";
+    }
+    let (sign, minutes) = if minutes < 0 { ('-', -minutes) } else { ('+', minutes) };
+    format!("{text}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 pub(super) fn local(at: SystemTime) -> Civil {
     Civil::local(unix_s(since_epoch(at)))
 }
@@ -114,6 +136,16 @@ mod tests {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
         assert_eq!(Civil::new(1_767_362_645, &zone).to_string(), "2026/01/02 15:04:05");
         assert_eq!(Civil::new(1_783_000_000, &zone).to_string(), "2026/07/02 15:46:40");
+    }
+
+    #[test]
+    fn local_time_tells_its_offset_and_no_needless_digits() {
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let at = |ms: u64| Duration::from_millis(1_783_000_000_000 + ms);
+        assert_eq!(rfc3339_in(&zone, at(100)), "2026-07-02T15:46:40.1+02:00");
+        assert_eq!(rfc3339_in(&TimeZone::UTC, at(0)), "2026-07-02T13:46:40Z");
+        let west = TimeZone::posix("<-0330>3:30").unwrap();
+        assert_eq!(rfc3339_in(&west, at(120)), "2026-07-02T10:16:40.12-03:30");
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod writer;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-pub use civil::Civil;
+pub use civil::{Civil, rfc3339_local};
 pub use form::{escape, format_line};
 
 /// How urgent a line is; KrakenD's names.

@@ -1,6 +1,7 @@
 //! Who may come in, and with whose keys: providers that rotate, fail, hang, lie; tokens for backends.
 
 mod credentials;
+mod expressions;
 mod oidc;
 mod provider;
 mod revoker;

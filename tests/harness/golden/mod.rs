@@ -22,7 +22,7 @@ use case::Case;
 use deviation::Deviations;
 
 /// What cases may need and Baton does not have yet; such cases are left out.
-pub const NOT_BUILT: [&str; 1] = ["CEL"];
+pub const NOT_BUILT: [&str; 0] = [];
 
 /// How many gateways run at once: they mostly wait.
 const AT_ONCE: usize = 6;

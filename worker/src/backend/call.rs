@@ -582,7 +582,7 @@ fn target_of(
 }
 
 /// `url_pattern` with its values.
-pub(super) fn write_target(
+pub(crate) fn write_target(
     backend: &BackendPlan,
     caller: &Caller<'_>,
     host: impl Display,

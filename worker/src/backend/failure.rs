@@ -85,6 +85,9 @@ pub enum Failure {
     /// The client's body is not what `validation/json-schema` asks for: 400.
     #[error("{0}")]
     Schema(Box<str>),
+    /// An expression of `validation/cel` does not hold, by its place among those that are evaluated.
+    #[error("request aborted by evaluator #{0}")]
+    Rejected(usize),
     /// A script stopped: what it says.
     #[error(transparent)]
     Script(Box<ScriptError>),

@@ -25,7 +25,7 @@ pub mod via;
 
 pub(crate) use answer::Answer;
 pub use answer::{AnswerBody, AnswerError};
-pub(crate) use call::{Aim, CallValues, Caller, Decoding, aim, call, call_at};
+pub(crate) use call::{Aim, CallValues, Caller, Decoding, aim, call, call_at, write_target};
 pub(crate) use failure::CallError;
 pub use failure::Failure;
 pub(crate) use gunzip::Gunzip;

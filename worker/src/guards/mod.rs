@@ -4,6 +4,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod bot_detector;
+pub(crate) mod cel;
 pub mod client_ip;
 pub(crate) mod cors;
 pub(crate) mod http_security;
@@ -24,9 +25,11 @@ use crate::respond;
 
 pub(crate) use jwt::Admitted;
 
+use self::cel::AtEndpoint;
 use api_keys::ApiKeys;
 use bot_detector::BotDetector;
 use json_schema::JsonSchema;
+use jwt::{Signer, Signing};
 use rate_limit::RateLimit;
 
 /// Why a request goes no further.
@@ -67,9 +70,11 @@ pub(crate) struct Gates {
     /// `auth/validator`: what token it asks for.
     pub(crate) token: Option<jwt::Gate>,
     /// `auth/signer`: what becomes of its answers.
-    pub(crate) signing: Option<jwt::Signing>,
+    pub(crate) signing: Option<Signing>,
     /// `modifier/lua-endpoint` and `modifier/lua-proxy`.
     pub(crate) scripts: Option<Box<Scripts>>,
+    /// `validation/cel`.
+    pub(crate) cel: Option<Box<AtEndpoint>>,
     /// `validation/json-schema`.
     pub(crate) schema: Option<Box<JsonSchema>>,
 }
@@ -89,16 +94,21 @@ impl EndpointGuards {
         bounded.map_err(|error| Box::new(respond::failed(thread, Failure::Upload(error))))
     }
 
-    /// Whether a script stands between a signer and what it signs.
-    pub(crate) fn signs_what_a_script_makes(&self) -> bool {
-        self.gates.as_ref().is_some_and(|gates| {
-            let is_scripted = gates.scripts.as_ref().is_some_and(|scripts| scripts.proxy.is_some());
-            gates.signing.is_some() && is_scripted
-        })
+    /// Whether answers are signed.
+    pub(crate) fn signs(&self) -> bool {
+        self.gates.as_ref().is_some_and(|gates| gates.signing.is_some())
     }
 }
 
 impl Gates {
+    /// Who signs the answers.
+    pub(crate) fn signer(&self) -> Option<&Signer> {
+        match &self.signing {
+            Some(Signing::Live(signer)) => Some(signer),
+            Some(Signing::Dead) | None => None,
+        }
+    }
+
     /// What stands in front of an endpoint's script: lets a request pass or refuses it. What it became on its way
     /// through is kept in `admitted`.
     pub(crate) async fn admit<'a>(

@@ -25,8 +25,9 @@ use crate::backend::oauth2::ClientCredentials;
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
 use crate::files::Folder;
+use crate::guards::cel::{self, AtBackend};
 use crate::message::Head;
-use crate::script::backend::BackendScript;
+use crate::script::backend::{BackendScript, answers as named_answers};
 
 /// A call that an endpoint makes.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ pub struct BackendPlan {
     pub(crate) credentials: Option<Arc<ClientCredentials>>,
     /// `modifier/lua-backend`.
     pub(crate) script: Option<Box<BackendScript>>,
+    /// `validation/cel`.
+    pub(crate) cel: Option<Box<AtBackend>>,
 }
 
 /// Whom the requests of a backend may be sent to.
@@ -140,10 +143,12 @@ impl BackendPlan {
     /// The fields of earlier answers that it wants, by place, each once.
     pub(crate) fn answers(&self) -> Box<[usize]> {
         let graphql = self.graphql.iter().flat_map(|graphql| graphql.answers());
-        let scripts = self.script.iter().flat_map(|script| script.answers());
+        let scripts = self.script.iter().map(|script| &script.params);
+        let named = scripts.chain(self.cel.iter().map(|cel| &cel.params));
+        let named = named.flat_map(named_answers);
         let patterns = self.url.answers();
         let patterns = patterns.iter().copied();
-        let mut places: Vec<usize> = patterns.chain(graphql).chain(scripts).collect();
+        let mut places: Vec<usize> = patterns.chain(graphql).chain(named).collect();
         places.sort_unstable();
         places.dedup();
         places.into()
@@ -221,6 +226,9 @@ fn compile_with(
     let constant = url.constant().map(|(target, _)| target.clone());
     let fixed = constant.and_then(|target| Uri::from_maybe_shared(target).ok());
     let script = script::backend(compiler, endpoint, backend, answers);
+    let cel = cel::of_backend(compiler, &backend.extra_config, url.shown());
+    let params = || script::named_params(endpoint, answers);
+    let cel = cel.map(|layer| Box::new(AtBackend { layer, params: params() }));
     compiler.backends += 1;
     BackendPlan {
         place: compiler.backends - 1,
@@ -243,6 +251,7 @@ fn compile_with(
         graphql: graphql.map(Box::new),
         credentials: client_credentials::compile(compiler, backend),
         script,
+        cel,
     }
 }
 

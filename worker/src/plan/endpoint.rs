@@ -131,10 +131,10 @@ pub(super) fn compile(
     let output = pipe.output();
     let lines = output.map(|output| data_lines(compiler, config, output)).unwrap_or_default();
     let guards = guard::endpoint(compiler, config);
-    let pipe = if guards.as_deref().is_some_and(EndpointGuards::signs_what_a_script_makes) {
+    let is_signed = guards.as_ref().is_some_and(|guards| guards.signs());
+    let pipe = if is_signed && matches!(pipe, Pipe::WebSocket(_)) {
         // Better no answer than one that nobody signed.
-        let text =
-            "`auth/signer` beside `modifier/lua-proxy` is not built: this endpoint answers 501";
+        let text = "`auth/signer` beside `websocket` is not built: this endpoint answers 501";
         compiler.tell(&config.at, text);
         Pipe::NotBuilt
     } else {

@@ -10,6 +10,7 @@ use super::compile::Compiler;
 use super::{payload, script};
 use crate::guards::api_keys;
 use crate::guards::bot_detector::BotDetector;
+use crate::guards::cel::{self, AtEndpoint};
 use crate::guards::cors::{Cors, MaxAgeIsNoText};
 use crate::guards::http_security::HttpSecurity;
 use crate::guards::json_schema::JsonSchema;
@@ -67,6 +68,7 @@ fn gates(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Option<Box<Gat
         token: jwt::compile(compiler, config),
         signing,
         scripts,
+        cel: cel(compiler, config),
         schema: schema(compiler, config),
     };
     let any = gates.bots.is_some()
@@ -74,6 +76,7 @@ fn gates(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Option<Box<Gat
         || gates.token.is_some()
         || gates.signing.is_some()
         || gates.scripts.is_some()
+        || gates.cel.is_some()
         || gates.schema.is_some();
     any.then(|| Box::new(gates))
 }
@@ -161,6 +164,12 @@ fn security(compiler: &mut Compiler<'_>, extra: &ExtraConfig) -> Option<HttpSecu
             None
         },
     }
+}
+
+/// `validation/cel` of an endpoint.
+fn cel(compiler: &mut Compiler<'_>, endpoint: &EndpointConfig) -> Option<Box<AtEndpoint>> {
+    let layer = cel::of_endpoint(compiler, endpoint)?;
+    Some(Box::new(AtEndpoint { layer, view: script::view(endpoint) }))
 }
 
 /// `validation/json-schema`; one that cannot be compiled was told where its files were read.

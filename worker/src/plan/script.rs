@@ -14,8 +14,9 @@ use crate::backend::exchange::Reuse;
 use crate::backend::query::QueryFilter;
 use crate::backend::request::{Compression, HeaderPlan};
 use crate::route::params;
-use crate::script::backend::{BackendScript, Param};
+use crate::script::backend::{BackendScript, NamedParams, Param};
 use crate::script::proxy::ProxyScript;
+use crate::script::view::View;
 use crate::script::{Block, Libraries, Next, Settings};
 
 const ENDPOINT: &str = "modifier/lua-endpoint";
@@ -55,17 +56,8 @@ pub(super) fn endpoint(
 ) -> Option<Box<Scripts>> {
     let endpoint = block(compiler, &config.extra_config, ENDPOINT);
     let names = params::names(&config.route);
-    let proxy = block(compiler, &config.extra_config, PROXY).map(|block| ProxyScript {
-        block,
-        headers: HeaderPlan::compile(
-            &config.input_headers,
-            &[],
-            Compression::None,
-            Reuse::KeepAlive,
-        ),
-        query: QueryFilter::new(&config.input_query_strings, &[]),
-        names: names.iter().map(|name| exported(name)).collect(),
-    });
+    let proxy = block(compiler, &config.extra_config, PROXY)
+        .map(|block| ProxyScript { block, view: view(config) });
     let any = endpoint.is_some() || proxy.is_some();
     let names = names.iter().map(|name| name.as_bytes().into()).collect();
     any.then(|| Box::new(Scripts { endpoint, names, proxy }))
@@ -79,15 +71,30 @@ pub(super) fn backend(
     answers: &AnswerSlots,
 ) -> Option<Box<BackendScript>> {
     let block = block(compiler, &backend.extra_config, BACKEND)?;
-    let path = params::names(&endpoint.route).into_iter().enumerate();
-    let path = path.map(|(index, name)| (exported(name), Param::Path(index)));
-    let earlier = answers.named().map(|(place, name)| (exported(name), Param::Answer(place)));
     let service = compiler.service;
     let compression =
         if service.disable_compression { Compression::None } else { Compression::Gzip };
     let reuse = if service.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive };
     let headers = HeaderPlan::scripted(None, compression, reuse);
-    Some(Box::new(BackendScript { block, headers, params: path.chain(earlier).collect() }))
+    Some(Box::new(BackendScript { block, headers, params: named_params(endpoint, answers) }))
+}
+
+/// The request as an endpoint's lists filter it.
+pub(super) fn view(endpoint: &EndpointConfig) -> View {
+    let (lists, query) = (&endpoint.input_headers, &endpoint.input_query_strings);
+    View {
+        headers: HeaderPlan::compile(lists, &[], Compression::None, Reuse::KeepAlive),
+        query: QueryFilter::new(query, &[]),
+        names: params::names(&endpoint.route).iter().map(|name| exported(name)).collect(),
+    }
+}
+
+/// What is found among the parameters of a call.
+pub(super) fn named_params(endpoint: &EndpointConfig, answers: &AnswerSlots) -> NamedParams {
+    let path = params::names(&endpoint.route).into_iter().enumerate();
+    let path = path.map(|(index, name)| (exported(name), Param::Path(index)));
+    let earlier = answers.named().map(|(place, name)| (exported(name), Param::Answer(place)));
+    path.chain(earlier).collect()
 }
 
 /// The first letter is a capital.

@@ -30,8 +30,9 @@ use tokio::time::Instant;
 use crate::backend::{CallValues, Caller, Decoding, Failure};
 use crate::decode::Data;
 use crate::guards::Gates;
+use crate::guards::cel::Seen;
 use crate::guards::client_ip::ClientAddress;
-use crate::guards::jwt::{Signing, Verified};
+use crate::guards::jwt::Verified;
 use crate::message::{Head, RequestBody, Response};
 use crate::plan::{Endpoint, Pipe, ThreadState};
 use crate::respond;
@@ -40,7 +41,8 @@ use crate::route::Params;
 
 pub(crate) use background::Background;
 pub(crate) use body::{Share, hold};
-pub(crate) use data::{answer, outcome, tell};
+pub(crate) use data::tell;
+pub(crate) use sign::failed as unsigned;
 pub(crate) use static_data::StaticData;
 
 /// What is known of a request once it is routed.
@@ -133,22 +135,65 @@ pub(crate) async fn gated(
     mut body: RequestBody,
     begun: Instant,
 ) -> Result<Response, Failure> {
+    if let Some(cel) = &gates.cel {
+        cel.before(thread, asked)?;
+    }
     // What is held of the body, as long as the request takes.
     let mut share = Share::new(&thread.held_bytes);
     if let Some(schema) = &gates.schema {
-        let deadline = begun + endpoint.timeout;
-        body = match (schema::check(schema, body, &mut share, deadline).await, &gates.signing) {
-            (Ok(body), _) => body,
-            (Err(failure), Some(Signing::Live(signer))) => {
-                return Ok(sign::failed(signer, &failure));
-            },
-            (Err(failure), _) => return Err(failure),
-        };
+        body = schema::check(schema, body, &mut share, begun + endpoint.timeout).await?;
     }
-    if let Some(Signing::Live(signer)) = &gates.signing {
-        return Ok(Box::pin(sign::run(thread, endpoint, signer, asked, body, begun)).await);
+    let made = make(thread, endpoint, gates, asked, body, begun).await?;
+    write(thread, endpoint, gates, made, asked)
+}
+
+/// What a pipe gave, before it is written for the client.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Data(Outcome),
+    /// What is not decoded.
+    Whole(Response),
+}
+
+/// Runs the pipe of an endpoint with gates, and looks at what came of it.
+pub(crate) async fn make(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    gates: &Gates,
+    asked: &Asked<'_>,
+    body: RequestBody,
+    begun: Instant,
+) -> Result<Made, Failure> {
+    let cel = gates.cel.as_ref().map(|cel| &cel.layer);
+    let Pipe::Data(plan) = &endpoint.pipe else {
+        let answer = pipe(thread, endpoint, asked, body, begun).await?;
+        if let Some(cel) = cel {
+            cel.after(Seen::of_response(&answer))?;
+        }
+        return Ok(Made::Whole(answer));
+    };
+    let outcome = data::outcome(thread, endpoint, plan, asked, body, begun).await?;
+    if let (Some(cel), Outcome::Data(part)) = (cel, &outcome) {
+        cel.after(Seen::of_part(part))?;
     }
-    pipe(thread, endpoint, asked, body, begun).await
+    Ok(Made::Data(outcome))
+}
+
+/// What the client gets of it, signed where it is to be.
+pub(crate) fn write(
+    thread: &Rc<ThreadState>,
+    endpoint: &Endpoint,
+    gates: &Gates,
+    made: Made,
+    asked: &Asked<'_>,
+) -> Result<Response, Failure> {
+    match (made, gates.signer()) {
+        (Made::Data(outcome), None) => data::answer(thread, endpoint, outcome, asked),
+        (Made::Data(outcome), Some(signer)) => sign::sign(thread, signer, outcome),
+        (Made::Whole(answer), None) => Ok(answer),
+        (Made::Whole(_), Some(_)) if matches!(endpoint.pipe, Pipe::Empty) => Err(Failure::NoHosts),
+        (Made::Whole(answer), Some(_)) => Ok(sign::nothing(&answer)),
+    }
 }
 
 /// Runs the pipe alone; its `timeout` counts from `begun`.

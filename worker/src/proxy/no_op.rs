@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::backend::{Answer, AnswerBody, Decoding, Failure, call, files, limits};
 use crate::files::{FileAnswer, Folder};
+use crate::guards::cel::{AtBackend, Seen};
 use crate::message::{RequestBody, Response, ResponseBody};
 use crate::plan::{BackendPlan, NoOpPlan, StreamDeadline, ThreadState};
 use crate::respond::sniff;
@@ -30,6 +31,11 @@ pub(crate) async fn run(
 ) -> Result<Response, Failure> {
     let backend = &plan.backend;
     let pass = limits::enter(thread, backend)?;
+    if let (Some(cel), None) = (&backend.cel, &backend.script) {
+        let held = Box::pin(held(thread, plan, cel, asked, body, (deadline, stream_until))).await;
+        pass.hear(&held);
+        return held;
+    }
     if let Some(folder) = &backend.files {
         let served = Box::pin(file(thread, backend, folder, asked)).await;
         pass.hear(&served);
@@ -45,6 +51,28 @@ pub(crate) async fn run(
     pass.hear(&answer);
     let answer = answer?;
     Ok(streamed(thread, plan, answer, stream_until).await)
+}
+
+/// `validation/cel`: what holds of a request may pass, and what holds of its answer.
+async fn held(
+    thread: &ThreadState,
+    plan: &NoOpPlan,
+    cel: &AtBackend,
+    asked: &super::Asked<'_>,
+    body: RequestBody,
+    (deadline, stream_until): (Instant, StreamDeadline),
+) -> Result<Response, Failure> {
+    let (backend, caller) = (&plan.backend, asked.caller(Decoding::None));
+    cel.before(thread, backend, &caller)?;
+    let response = match &backend.files {
+        Some(folder) => file(thread, backend, folder, asked).await?,
+        None => {
+            let answer = call(thread, backend, &caller, body, deadline).await?;
+            streamed(thread, plan, answer, stream_until).await
+        },
+    };
+    cel.layer.after(Seen::of_response(&response))?;
+    Ok(response)
 }
 
 /// The answer as it streams on.
@@ -87,7 +115,13 @@ async fn scripted(
     let called = script::call(thread, &plan.backend, script, &caller, body, deadline);
     let (script, called) = called.await?;
     let response = match called {
-        Called::Answer(answer) => streamed(thread, plan, *answer, StreamDeadline::Same).await,
+        Called::Answer(answer) => {
+            let response = streamed(thread, plan, *answer, StreamDeadline::Same).await;
+            if let Some(cel) = &plan.backend.cel {
+                cel.layer.after(Seen::of_response(&response))?;
+            }
+            response
+        },
         Called::Skipped => Response {
             lines: thread.plan.lines.of(plan.lines),
             ..Response::new(StatusCode::OK, Bytes::new())

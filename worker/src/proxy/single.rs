@@ -17,6 +17,7 @@ use super::{Asked, Part};
 use crate::backend::{Answer, AnswerBody, AnswerError, Caller, Decoding, Failure, call, limits};
 use crate::decode::{Data, DecodeError, Decoder};
 use crate::encode::error_details;
+use crate::guards::cel::Seen;
 use crate::message::RequestBody;
 use crate::plan::{BackendPlan, CallPlan, OnError, ThreadState};
 use crate::respond::lines::Completed;
@@ -54,8 +55,15 @@ async fn exchange(
     if let Some(script) = &backend.script {
         return Box::pin(scripted(thread, plan, script, &caller, body, asked, deadline)).await;
     }
+    if let Some(cel) = &backend.cel {
+        cel.before(thread, backend, &caller)?;
+    }
     let answer = call(thread, backend, &caller, body, deadline).await?;
-    read(thread, plan, answer, asked.keeps_whole).await
+    let part = read(thread, plan, answer, asked.keeps_whole).await?;
+    if let Some(cel) = &backend.cel {
+        cel.layer.after(Seen::of_part(&part))?;
+    }
+    Ok(part)
 }
 
 /// `modifier/lua-backend`.
@@ -71,7 +79,13 @@ async fn scripted(
     let called = script::call(thread, &plan.backend, script, caller, body, deadline);
     let (script, called) = called.await?;
     let part = match called {
-        Called::Answer(answer) => read(thread, plan, *answer, asked.keeps_whole).await?,
+        Called::Answer(answer) => {
+            let part = read(thread, plan, *answer, asked.keeps_whole).await?;
+            if let Some(cel) = &plan.backend.cel {
+                cel.layer.after(Seen::of_part(&part))?;
+            }
+            part
+        },
         Called::Skipped => Scripted::nothing(),
     };
     script.reshape(part).await

@@ -160,6 +160,7 @@ fn status(failure: &Failure) -> StatusCode {
         | Failure::Url(_)
         | Failure::Status { .. }
         | Failure::Variables(_)
+        | Failure::Rejected(_)
         | Failure::Decode(_)
         | Failure::Body(_)
         | Failure::Several(_)

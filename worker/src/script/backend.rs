@@ -12,6 +12,7 @@ use super::draft::{Draft, encoded, fields_of_map};
 use super::endpoint::{held_body, hold};
 use super::proxy::{reshape, stream};
 use super::{Block, Next, Role, ScriptError, Session};
+use crate::backend::query::QueryState;
 use crate::backend::request::HeaderPlan;
 use crate::backend::{Aim, Answer, Caller, Failure, aim, call_at};
 use crate::decode::Data;
@@ -28,8 +29,11 @@ pub(crate) struct BackendScript {
     /// The fields of a request that a script made: as they are.
     pub(crate) headers: HeaderPlan,
     /// What scripts find among `params`.
-    pub(crate) params: Box<[(Box<[u8]>, Param)]>,
+    pub(crate) params: NamedParams,
 }
+
+/// What is found among the parameters of a call, by its name.
+pub(crate) type NamedParams = Box<[(Box<[u8]>, Param)]>;
 
 /// Where a parameter comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,9 @@ pub(crate) async fn call<'a>(
         return Ok((Scripted(session), Called::Skipped));
     }
     let draft = draft.borrow().clone();
+    if let Some(cel) = &backend.cel {
+        cel.layer.before(&draft)?;
+    }
     let url = String::from_utf8_lossy(&draft.url);
     if *url != aimed.url() {
         aimed = Aim::of_url(thread, &url, backend).map_err(|text| invalid(&url, &text))?;
@@ -86,15 +93,42 @@ fn invalid(url: &str, text: &str) -> Failure {
     Failure::Url(format!("parse \"{url}\": {text}"))
 }
 
-impl BackendScript {
-    /// The fields of earlier answers that it may ask for, by place.
-    pub(crate) fn answers(&self) -> impl Iterator<Item = usize> {
-        self.params.iter().filter_map(|(_, source)| match source {
-            Param::Answer(place) => Some(*place),
-            Param::Path(_) => None,
-        })
-    }
+/// The fields of earlier answers among parameters, by place.
+pub(crate) fn answers(params: &NamedParams) -> impl Iterator<Item = usize> {
+    params.iter().filter_map(|(_, source)| match source {
+        Param::Answer(place) => Some(*place),
+        Param::Path(_) => None,
+    })
+}
 
+/// A call's request, but for its URL and its body.
+pub(crate) fn draft(
+    thread: &ThreadState,
+    backend: &BackendPlan,
+    params: &NamedParams,
+    caller: &Caller<'_>,
+) -> Draft {
+    let own = thread.own_fields(&caller.client);
+    let value = |source: &Param| match source {
+        Param::Path(index) => caller.values.param(*index).map(<[u8]>::to_vec),
+        Param::Answer(place) => caller.values.answer(*place).map(<[u8]>::to_vec),
+    };
+    let params = params.iter();
+    let params = params.filter_map(|(name, source)| Some((name.to_vec(), value(source)?)));
+    let claims = caller.values.token.into_iter().flat_map(|token| token.params());
+    let mut query = Vec::new();
+    backend.query.append(caller.head.query(), QueryState::Absent, &mut query);
+    Draft {
+        method: backend.method(caller.head).to_string(),
+        query: encoded(query.get(1..).unwrap_or_default()),
+        host: caller.head.host().to_owned(),
+        params: params.chain(claims).collect(),
+        fields: fields_of_map(&backend.headers.proxied(caller.head, own)),
+        ..Draft::default()
+    }
+}
+
+impl BackendScript {
     fn draft(
         &self,
         thread: &ThreadState,
@@ -103,32 +137,14 @@ impl BackendScript {
         aimed: &Aim,
         body: Bytes,
     ) -> Draft {
-        let own = thread.own_fields(&caller.client);
-        let value = |source: &Param| match source {
-            Param::Path(index) => caller.values.param(*index).map(<[u8]>::to_vec),
-            Param::Answer(place) => caller.values.answer(*place).map(<[u8]>::to_vec),
-        };
-        let params = self.params.iter();
-        let params = params.filter_map(|(name, source)| Some((name.to_vec(), value(source)?)));
-        let mut query = Vec::new();
-        let state = crate::backend::query::QueryState::Absent;
-        backend.query.append(caller.head.query(), state, &mut query);
-        let query = encoded(query.get(1..).unwrap_or_default());
+        let draft = draft(thread, backend, &self.params, caller);
         let target = aimed.uri.to_string().into_bytes();
         // The pattern's own query belongs to the path, the client's does not.
-        let joined = target.strip_suffix(query.as_slice()).filter(|_| !query.is_empty());
+        let joined =
+            target.strip_suffix(draft.query.as_slice()).filter(|_| !draft.query.is_empty());
         let path = joined.and_then(|path| path.split_last()).map(|(_, path)| path.to_vec());
-        Draft {
-            method: aimed.method.to_string(),
-            path: path.unwrap_or_else(|| target.clone()),
-            url: aimed.url().into_bytes(),
-            query,
-            host: caller.head.host().to_owned(),
-            params: params.collect(),
-            fields: fields_of_map(&backend.headers.proxied(caller.head, own)),
-            body,
-            ..Draft::default()
-        }
+        let url = aimed.url().into_bytes();
+        Draft { path: path.unwrap_or_else(|| target.clone()), url, body, ..draft }
     }
 }
 

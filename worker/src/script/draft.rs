@@ -116,6 +116,23 @@ pub(crate) fn map_of_fields(fields: &Fields) -> HeaderMap {
 }
 
 impl Draft {
+    /// The values of a parameter of the query.
+    pub(crate) fn query_values(&self, name: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let pairs = pairs(&self.query);
+        let found = pairs.iter().filter(|(found, _)| **found == *name);
+        let values: Vec<Vec<u8>> = found.map(|(_, value)| value.to_vec()).collect();
+        Some(values).filter(|values| !values.is_empty())
+    }
+
+    /// All parameters of the query.
+    pub(crate) fn query_by_name(&self) -> BTreeMap<Vec<u8>, Vec<Vec<u8>>> {
+        let mut all = BTreeMap::<_, Vec<_>>::new();
+        for (name, value) in pairs(&self.query) {
+            all.entry(name.into_owned()).or_default().push(value.into_owned());
+        }
+        all
+    }
+
     /// A head that says what the draft does; `like` has what scripts do not see.
     pub(crate) fn to_head(&self, like: &Head) -> Head {
         let mut buffer = Vec::with_capacity(512);

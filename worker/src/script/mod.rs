@@ -1,13 +1,14 @@
 //! `modifier/lua-endpoint`, `lua-proxy`, `lua-backend`: scripts that look at requests and answers and change them.
 //!
 //! On the way: [`endpoint`] in front of the rate limits (and of the router, for the service's own), [`proxy`] around an
-//! endpoint's pipe, [`backend`] around one call. Requests without a script never come here.
+//! endpoint's pipe, [`backend`] around one call. Requests without a script never come here; what they look
+//! like to one ([`draft`], [`view`]) is what expressions see too.
 //! KrakenD: `sources`, then `pre`, then the next layer, then `post`, in one environment per request and block; an error ends
 //! it with what `custom_error` says, or 500. Syntax errors are told at start, and are 500s for each request.
 
 mod block;
 mod call;
-mod draft;
+pub(crate) mod draft;
 mod error;
 mod host;
 mod item;
@@ -15,6 +16,7 @@ mod machine;
 pub(crate) mod backend;
 pub(crate) mod endpoint;
 pub(crate) mod proxy;
+pub(crate) mod view;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -8,17 +8,16 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 
-use super::draft::{AnswerDraft, Draft, encoded, fields_of_map, map_of_fields};
-use super::endpoint::{held_body, hold, params_by_name, values_of};
+use super::draft::{AnswerDraft, fields_of_map, map_of_fields};
+use super::endpoint::{held_body, hold, values_of};
+use super::view::View;
 use super::{Block, Next, ReadsBody, Role, Session, call, item};
 use crate::backend::Failure;
-use crate::backend::query::{QueryFilter, QueryState};
-use crate::backend::request::HeaderPlan;
 use crate::decode::Data;
-use crate::guards::json_schema::JsonSchema;
+use crate::guards::Gates;
 use crate::message::{RequestBody, Response, ResponseBody};
-use crate::plan::{Endpoint, Pipe, ThreadState};
-use crate::proxy::{self, Asked, Outcome, Part, Share};
+use crate::plan::{Endpoint, ThreadState};
+use crate::proxy::{self, Asked, Made, Outcome, Part, Share};
 use crate::respond::lines::Completed;
 use crate::route::Params;
 
@@ -26,18 +25,13 @@ use crate::route::Params;
 #[derive(Debug)]
 pub(crate) struct ProxyScript {
     pub(crate) block: Block,
-    /// `input_headers` of the endpoint alone.
-    pub(crate) headers: HeaderPlan,
-    /// `input_query_strings` of the endpoint alone.
-    pub(crate) query: QueryFilter,
-    /// Names of the placeholders, as scripts of this level call them.
-    pub(crate) names: Box<[Box<[u8]>]>,
+    pub(crate) view: View,
 }
 
 /// Runs the endpoint's pipe with its script around it.
 pub(crate) async fn run(
     thread: &Rc<ThreadState>,
-    (endpoint, schema): (&Endpoint, Option<&JsonSchema>),
+    (endpoint, gates): (&Endpoint, &Gates),
     script: &ProxyScript,
     asked: &Asked<'_>,
     body: RequestBody,
@@ -46,66 +40,38 @@ pub(crate) async fn run(
     let deadline = begun + endpoint.timeout;
     let block = &script.block;
     let (body, held) = hold(block, body).await?;
-    let draft = Rc::new(RefCell::new(script.draft(thread, asked, held)));
+    let draft = Rc::new(RefCell::new(script.view.draft(thread, asked, held)));
     let session = Session::new(thread, block, Role::Request, &draft, deadline)?;
     session.before().await?;
-    let (head, params, body) = {
-        let draft = draft.borrow();
-        let mut changed = draft.clone();
-        changed.method = asked.head.method().to_string();
-        let params = Params::of(&values_of(&script.names, &draft.params));
-        let body = if draft.body_is_new { held_body(draft.body.clone()) } else { body };
-        (changed.to_head(asked.head), params, body)
-    };
+    if block.next == Next::Skip {
+        let part = Part::new(Data::null(), Completed::False);
+        let made = Made::Data(Outcome::Data(reshape(&session, part).await?));
+        return proxy::write(thread, endpoint, gates, made, asked);
+    }
+    let mut draft = draft.borrow().clone();
+    if let Some(cel) = &gates.cel {
+        cel.layer.before(&draft)?;
+    }
+    draft.method = asked.head.method().to_string();
+    let params = Params::of(&values_of(&script.view.names, &draft.params));
+    let body = if draft.body_is_new { held_body(std::mem::take(&mut draft.body)) } else { body };
+    let head = draft.to_head(asked.head);
     let asked = Asked { head: &head, params: &params, ..*asked };
     let mut share = Share::new(&thread.held_bytes);
-    let body = match schema {
+    let body = match &gates.schema {
         None => body,
         Some(schema) => proxy::schema::check(schema, body, &mut share, deadline).await?,
     };
-    if block.next == Next::Skip {
-        let part = Part::new(Data::null(), Completed::False);
-        let outcome = finish(&session, Outcome::Data(part)).await?;
-        return proxy::answer(thread, endpoint, outcome, &asked);
-    }
-    match &endpoint.pipe {
-        Pipe::Data(plan) => {
-            let outcome = proxy::outcome(thread, endpoint, plan, &asked, body, begun).await?;
-            let outcome = finish(&session, outcome).await?;
-            proxy::answer(thread, endpoint, outcome, &asked)
+    let made = proxy::make(thread, endpoint, gates, &asked, body, begun).await?;
+    let made = match made {
+        // Where something failed `post` does not run.
+        Made::Data(Outcome::Data(part)) => {
+            Made::Data(Outcome::Data(reshape(&session, part).await?))
         },
-        _ => {
-            let response = proxy::pipe(thread, endpoint, &asked, body, begun).await?;
-            stream(&session, response).await
-        },
-    }
-}
-
-impl ProxyScript {
-    fn draft(&self, thread: &ThreadState, asked: &Asked<'_>, body: Bytes) -> Draft {
-        let own = thread.own_fields(&asked.client);
-        let fields = fields_of_map(&self.headers.proxied(asked.head, own));
-        let mut query = Vec::new();
-        self.query.append(asked.head.query(), QueryState::Absent, &mut query);
-        Draft {
-            method: asked.head.method().to_string(),
-            path: asked.head.path().to_vec(),
-            query: encoded(query.get(1..).unwrap_or_default()),
-            host: asked.head.host().to_owned(),
-            params: params_by_name(&self.names, asked.params),
-            fields,
-            body,
-            ..Draft::default()
-        }
-    }
-}
-
-/// `post` on data; where something failed it does not run.
-async fn finish(session: &Session<'_>, outcome: Outcome) -> Result<Outcome, Failure> {
-    match outcome {
-        Outcome::Data(part) => Ok(Outcome::Data(reshape(session, part).await?)),
-        other => Ok(other),
-    }
+        Made::Data(failed) => Made::Data(failed),
+        Made::Whole(answer) => Made::Whole(stream(&session, answer).await?),
+    };
+    proxy::write(thread, endpoint, gates, made, &asked)
 }
 
 /// `post` on data.
@@ -113,6 +79,7 @@ pub(super) async fn reshape(session: &Session<'_>, part: Part) -> Result<Part, F
     let draft = AnswerDraft {
         complete: part.completed == Completed::True,
         data: item::of_data(&part.data),
+        status: part.status.map_or(0, |status| status.as_u16()),
         fields: part.fields.as_deref().map(fields_of_map).unwrap_or_default(),
         ..AnswerDraft::default()
     };
@@ -121,7 +88,9 @@ pub(super) async fn reshape(session: &Session<'_>, part: Part) -> Result<Part, F
     let answer = answer.take();
     let completed = if answer.complete { Completed::True } else { Completed::False };
     let fields = Some(map_of_fields(&answer.fields)).filter(|fields| !fields.is_empty());
-    Ok(Part { fields: fields.map(Box::new), ..Part::new(item::to_data(&answer.data), completed) })
+    let status = StatusCode::from_u16(answer.status).ok();
+    let fields = fields.map(Box::new);
+    Ok(Part { fields, status, ..Part::new(item::to_data(&answer.data), completed) })
 }
 
 /// `post` on what streams.

@@ -60,6 +60,8 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "security/bot-detector"),
     (Level::Endpoint, "security/bot-detector"),
     (Level::Endpoint, "validation/json-schema"),
+    (Level::Endpoint, "validation/cel"),
+    (Level::Backend, "validation/cel"),
     (Level::Service, "auth/validator"),
     (Level::Service, "auth/revoker"),
     (Level::Service, "auth/api-keys"),

@@ -173,6 +173,7 @@ const fn outcome(failure: &Failure) -> Outcome {
         | Failure::Several(_)
         | Failure::Flatmap
         | Failure::Script(_)
+        | Failure::Rejected(_)
         | Failure::Decode(_)
         | Failure::Body(_)
         | Failure::TooLarge { .. } => Outcome::Failure,

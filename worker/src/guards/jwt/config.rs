@@ -16,6 +16,7 @@ use super::key_set::{self, Identify, KeySet, Purpose, Rest, View};
 use super::store::{Freshness, SourceSpec, Trust};
 use super::token::Places;
 use super::{Gate, Keys, ListForm, PropagatedField, Validator};
+use crate::guards::cel;
 use crate::plan::Compiler;
 use crate::plan::block::{Block, WrongType};
 
@@ -104,6 +105,7 @@ fn validator(
         keys,
         places,
         rules,
+        rejecter: cel::rejecter(compiler, endpoint),
         fields,
         params,
         cooldown,

@@ -32,6 +32,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::Refusal;
+use super::cel::Rejecter;
 use crate::message::Head;
 use crate::plan::ThreadState;
 use crate::proxy::Asked;
@@ -67,6 +68,8 @@ pub(crate) struct Validator {
     keys: Keys,
     places: Places,
     rules: Rules,
+    /// `validation/cel`: what else its claims must be.
+    rejecter: Option<Box<Rejecter>>,
     /// `propagate_claims`
     fields: Box<[PropagatedField]>,
     /// Claims that some `url_pattern` names: `{JWT.sub}`.
@@ -137,7 +140,7 @@ enum Fault {
     #[error("Token sent by client is invalid: a claim cannot be a header field")]
     Field,
     #[error("Token sent by client rejected")]
-    Revoked,
+    Rejected,
     #[error("Token sent by client does not have sufficient roles")]
     Roles,
     #[error("Token sent by client does not have the required scopes")]
@@ -148,6 +151,14 @@ impl Verified {
     /// A claim that some `url_pattern` names.
     pub(crate) fn param(&self, name: &str) -> Option<&[u8]> {
         self.params.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+    }
+
+    /// All of them, as KrakenD calls them among the parameters of a request.
+    pub(crate) fn params(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        let named = |(name, value): &(Box<str>, Vec<u8>)| {
+            (format!("JWT.{name}").into_bytes(), value.clone())
+        };
+        self.params.iter().map(named)
     }
 }
 
@@ -204,7 +215,7 @@ impl Validator {
         if let (Some(name), Some(version)) = (&name, version)
             && let Some(token) = tokens.find(name, version, now)
         {
-            refuse_revoked(thread, &token.claims)?;
+            self.refuse_rejected(thread, &token.claims)?;
             return Ok(self.pass(head, token));
         }
         let token = Token::read(text)?;
@@ -273,7 +284,7 @@ impl Validator {
             Ok(_) | Err(_) => return Err(ClaimError::Malformed.into()),
         };
         claims::validate(&self.rules, &claims, now)?;
-        refuse_revoked(thread, &claims)?;
+        self.refuse_rejected(thread, &claims)?;
         if self.rules.roles.as_ref().is_some_and(|roles| !roles.holds(&claims)) {
             return Err(Fault::Roles);
         }
@@ -281,6 +292,15 @@ impl Validator {
             return Err(Fault::Scopes);
         }
         Ok(claims)
+    }
+
+    /// What may change while a token is good: it may be revoked, and expressions may name the time.
+    fn refuse_rejected(&self, thread: &ThreadState, claims: &Members) -> Result<(), Fault> {
+        let is_revoked =
+            thread.plan.revoker.as_ref().is_some_and(|revoker| revoker.revokes(claims));
+        let is_rejected =
+            || self.rejecter.as_ref().is_some_and(|rejecter| !rejecter.lets_pass(claims));
+        if is_revoked || is_rejected() { Err(Fault::Rejected) } else { Ok(()) }
     }
 
     /// What goes on from here.
@@ -300,13 +320,6 @@ impl Validator {
         };
         let params = self.params.iter().filter_map(|name| param(name)).collect();
         Ok(Verified { claims, params, values })
-    }
-}
-
-fn refuse_revoked(thread: &ThreadState, claims: &Members) -> Result<(), Fault> {
-    match &thread.plan.revoker {
-        Some(revoker) if revoker.revokes(claims) => Err(Fault::Revoked),
-        Some(_) | None => Ok(()),
     }
 }
 
