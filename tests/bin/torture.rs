@@ -6,8 +6,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Shape};
-use baton_tests::torture::{Load, Plan, Protocol, Report, System, Upstream, report, run};
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::{Load, Plan, Protocol, Report, Shape, System, Upstream, report, run};
 use clap::{Parser, ValueEnum};
 
 /// Reload a gateway under load and count what clients suffer.
@@ -20,6 +20,7 @@ use clap::{Parser, ValueEnum};
 ///   baton-torture --reloads 1000
 ///   baton-torture --reloads 1000 --delay-ms 5
 ///   baton-torture --reloads 1000 --combine
+///   baton-torture --reloads 1000 --features --every-ms 100
 ///   baton-torture --reloads 1000 --h2
 ///   baton-torture --reloads 1000 --tls --every-ms 100
 ///   baton-torture --reloads 1000 --tls --h2
@@ -72,6 +73,10 @@ struct Options {
     /// Baton merges, chains and shadows instead of streaming.
     #[arg(long)]
     combine: bool,
+    /// The same behind caches, limits, breakers, scripts and CORS, as a template: settings, partials and
+    /// templates are saved in turn.
+    #[arg(long, conflicts_with = "combine")]
+    features: bool,
     /// All clients speak HTTP/2, four streams each; without pipelines, half heads and idle ones.
     #[arg(long)]
     h2: bool,
@@ -122,7 +127,11 @@ impl Options {
 fn measure(gateway: Gateway, options: &Options) -> Report {
     let upstream = Upstream::start();
     let peer = |kind| -> Box<dyn System> { Box::new(Peer::start(kind, upstream.address())) };
-    let shape = if options.combine { Shape::Combine } else { Shape::Stream(options.endpoints) };
+    let shape = match (options.features, options.combine) {
+        (true, _) => Shape::Features,
+        (false, true) => Shape::Combine,
+        (false, false) => Shape::Stream(options.endpoints),
+    };
     let mut system: Box<dyn System> = match gateway {
         Gateway::Baton if options.tls => {
             Box::new(BatonSystem::start_tls(upstream.address(), shape))

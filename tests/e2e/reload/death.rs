@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use baton_tests::backend::Backend;
 use baton_tests::client::Client;
-use baton_tests::torture::systems::{BatonSystem, Shape};
+use baton_tests::torture::systems::BatonSystem;
 use baton_tests::torture::tally::Fault;
-use baton_tests::torture::{Load, Plan, System, Upstream, run};
+use baton_tests::torture::{Load, Plan, Shape, System, Upstream, run};
 use baton_tests::{Baton, process, until};
 use nix::sys::signal::Signal;
 

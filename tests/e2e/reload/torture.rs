@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Shape};
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
 use baton_tests::torture::tally::Fault;
-use baton_tests::torture::{Load, Plan, Upstream, run};
+use baton_tests::torture::{Load, Plan, Report, Shape, Upstream, run};
 
 fn plan(reloads: u64, delay_ms: u64) -> Plan {
     Plan {
@@ -17,15 +17,20 @@ fn plan(reloads: u64, delay_ms: u64) -> Plan {
 }
 
 fn check(plan: &Plan, shape: Shape) {
-    let upstream = Upstream::start();
+    check_with(&Upstream::start(), plan, shape);
+}
+
+fn check_with(upstream: &Upstream, plan: &Plan, shape: Shape) -> Report {
     let mut system = BatonSystem::start(upstream.address(), shape);
-    let report = run(&mut system, &upstream, plan);
+    let report = run(&mut system, upstream, plan);
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.counts.commits, plan.reloads, "{report}");
-    // A generation that bakes keeps what a rollback to the one before it would need.
-    assert!(report.after.descriptors <= report.before.descriptors + 4, "{report}");
+    // A generation that bakes keeps what a rollback to the one before it would need: a template has more sources.
+    let kept = if shape == Shape::Features { 10 } else { 4 };
+    assert!(report.after.descriptors <= report.before.descriptors + kept, "{report}");
     assert_eq!(report.after.zombies, 0, "{report}");
     assert!(report.after.workers <= 2, "{report}");
+    report
 }
 
 #[test]
@@ -53,6 +58,17 @@ fn merged_chained_and_shadowed_calls_survive_reloads_and_each_shadow_comes_once(
     let mut plan = plan(30, 0);
     plan.load.keep_alive = 50;
     check(&plan, Shape::Combine);
+}
+
+#[test]
+fn saved_templates_lose_nothing_behind_caches_limits_breakers_scripts_and_cors() {
+    let upstream = Upstream::start();
+    let mut plan = plan(30, 0);
+    plan.load.keep_alive = 50;
+    let report = check_with(&upstream, &plan, Shape::Features);
+    let fixed = upstream.fixed();
+    assert!(fixed >= plan.reloads, "caches kept answers of another configuration: {fixed}");
+    assert!(fixed < report.counts.requests / 2, "nothing was cached: {fixed} of {report}");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use baton_tests::client::Client;
 use baton_tests::h2;
 use baton_tests::http::State;
 use baton_tests::tls::{Authority, NAME, Veil, replace};
-use baton_tests::torture::systems::{BatonSystem, Shape};
-use baton_tests::torture::{Load, Plan, Upstream, run};
+use baton_tests::torture::systems::BatonSystem;
+use baton_tests::torture::{Load, Plan, Shape, Upstream, run};
 use baton_tests::{Baton, process, until};
 use serde_json::json;
 

@@ -2,13 +2,12 @@
 //! whether its connection has been ended before it uses it again: fair to every gateway.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_rustls::rustls::ClientConfig;
 
+use super::Gateway;
 use super::door::Door;
 use super::http2;
 use super::load::{Load, Protocol};
@@ -17,13 +16,12 @@ use super::tally::{Begun, Fate, Fault, Tally};
 use super::upstream;
 use super::wire::{Answer, Missing, Wire};
 
+/// The page that asks, as a browser would say.
+pub(super) const ORIGIN: &str = "http://page.test";
+
 /// Runs every client of `load` until the tally says stop.
-pub(super) async fn all(
-    address: SocketAddr,
-    tls: Option<Arc<ClientConfig>>,
-    load: Load,
-    tally: Arc<Tally>,
-) {
+pub(super) async fn all(gateway: Gateway, load: Load, tally: Arc<Tally>) {
+    let Gateway { address, tls, allows_pages } = gateway;
     if load.protocol == Protocol::Http2 {
         http2::start(address, tls.as_ref(), &load, &tally);
         return std::future::pending().await;
@@ -33,7 +31,8 @@ pub(super) async fn all(
         stream += 1;
         let random = Random::new(load.seed, stream);
         let door = Door::new(address, tls.as_ref(), &tally);
-        Client { door, tally: Arc::clone(&tally), random, wire: None, kind, think: load.think }
+        let (tally, think) = (Arc::clone(&tally), load.think);
+        Client { door, allows_pages, tally, random, wire: None, kind, think }
     };
     let kinds = [
         (Kind::KeepAlive, load.keep_alive),
@@ -63,6 +62,7 @@ enum Kind {
 
 struct Client {
     door: Door,
+    allows_pages: bool,
     tally: Arc<Tally>,
     random: Random,
     wire: Option<Wire>,
@@ -248,6 +248,10 @@ impl Client {
             },
         };
         self.tally.end(begun, Fate::Answered);
+        if self.allows_pages && !answer.allows_page {
+            let words = format!("{kind:?} {}: no page may read it", begun.number);
+            self.tally.fault(Fault::Wrong, &words);
+        }
         match check(&answer, begun.number, body) {
             Ok(generation) if generation < begun.committed => self.tally.stale(begun, generation),
             Ok(_) => {},
@@ -269,8 +273,8 @@ impl Client {
 }
 
 fn get(path: &str, number: u64) -> Vec<u8> {
-    format!("GET /{path}/{number} HTTP/1.1\r\nHost: torture.test\r\nX-Number: {number}\r\n\r\n")
-        .into_bytes()
+    let fields = format!("Host: torture.test\r\nOrigin: {ORIGIN}\r\nX-Number: {number}\r\n");
+    format!("GET /{path}/{number} HTTP/1.1\r\n{fields}\r\n").into_bytes()
 }
 
 async fn send_body(
@@ -281,7 +285,8 @@ async fn send_body(
     pause: Duration,
     chunked: bool,
 ) -> Result<(), Missing> {
-    let mut head = format!("POST /upload/{number} HTTP/1.1\r\nHost: torture.test\r\n");
+    let fields = format!("Host: torture.test\r\nOrigin: {ORIGIN}\r\n");
+    let mut head = format!("POST /upload/{number} HTTP/1.1\r\n{fields}");
     let framing = if chunked {
         "Transfer-Encoding: chunked\r\n\r\n".to_owned()
     } else {
@@ -329,7 +334,7 @@ mod tests {
     use super::*;
 
     fn answer(text: &str) -> Answer {
-        Answer { status: 200, closing: false, body: text.as_bytes().to_vec() }
+        Answer { status: 200, closing: false, allows_page: false, body: text.as_bytes().to_vec() }
     }
 
     #[test]

@@ -203,5 +203,5 @@ impl Shared {
 
 async fn read(response: h2::client::ResponseFuture) -> Result<Answer, h2::Error> {
     let whole = crate::h2::read(response).await?;
-    Ok(Answer { status: whole.status, closing: false, body: whole.body })
+    Ok(Answer { status: whole.status, closing: false, allows_page: false, body: whole.body })
 }

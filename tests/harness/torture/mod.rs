@@ -4,11 +4,13 @@
 //! [`load`] says how many clients of which kind · [`clients`] are they, [`http2`] over HTTP/2 · [`door`] is how they
 //! come in, [`wire`] their connection ·
 //! [`upstream`] is the backend that counts every request · [`tally`] is the ledger both write to ·
-//! [`systems`] are the gateways that can be measured · [`report`] is what comes out.
+//! [`systems`] are the gateways that can be measured, [`shape`] what Baton does meanwhile, [`template`] as a template ·
+//! [`report`] is what comes out.
 //!
 //! What counts as what is the same for every gateway, see [`tally::Fault`].
 
 pub mod load;
+pub mod shape;
 pub mod systems;
 pub mod report;
 pub mod tally;
@@ -18,6 +20,7 @@ mod clients;
 mod door;
 mod http2;
 mod random;
+mod template;
 mod wire;
 
 use std::io::Write as _;
@@ -32,6 +35,7 @@ use crate::pause;
 
 pub use load::{Load, Protocol};
 pub use report::Report;
+pub use shape::Shape;
 pub use systems::System;
 pub use tally::Tally;
 pub use upstream::Upstream;
@@ -62,7 +66,8 @@ pub fn run(system: &mut dyn System, upstream: &Upstream, plan: &Plan) -> Report 
     let proxy = (!plan.delay.is_zero()).then(|| DelayProxy::start(system.address(), plan.delay));
     let address = proxy.as_ref().map_or_else(|| system.address(), DelayProxy::address);
     let tally = Arc::new(Tally::new());
-    let clients = start_clients(address, system.tls(plan.load.protocol), &plan.load, &tally);
+    let (tls, allows_pages) = (system.tls(plan.load.protocol), system.allows_pages());
+    let clients = start_clients(Gateway { address, tls, allows_pages }, &plan.load, &tally);
     warm_up(&tally, &plan.load);
     let before = report::Footprint::of(system);
     tally.forget_latencies();
@@ -146,6 +151,13 @@ impl Live {
     }
 }
 
+/// What clients know of whom they ask.
+struct Gateway {
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    allows_pages: bool,
+}
+
 struct Clients {
     tally: Arc<Tally>,
     _running: Background,
@@ -157,14 +169,9 @@ impl Clients {
     }
 }
 
-fn start_clients(
-    address: SocketAddr,
-    tls: Option<Arc<ClientConfig>>,
-    load: &Load,
-    tally: &Arc<Tally>,
-) -> Clients {
+fn start_clients(gateway: Gateway, load: &Load, tally: &Arc<Tally>) -> Clients {
     tally.expect_clients(load.all());
     let (load, shared) = (load.clone(), Arc::clone(tally));
-    let running = Background::run(move || clients::all(address, tls, load, shared));
+    let running = Background::run(move || clients::all(gateway, load, shared));
     Clients { tally: Arc::clone(tally), _running: running }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::load::Protocol;
+use super::shape::Shape;
 use crate::baton::Baton;
 use crate::folder::Folder;
 use crate::tls::{Authority, Pair};
@@ -33,13 +34,17 @@ pub trait System {
     fn reload(&mut self, generation: u64) -> Result<(), String>;
     /// The process that stays over reloads.
     fn main_pid(&self) -> u32;
+    /// Whether every client's page may read its answers (CORS).
+    fn allows_pages(&self) -> bool {
+        false
+    }
     /// How clients speak TLS; none: they speak in clear text.
     fn tls(&self, _protocol: Protocol) -> Option<Arc<ClientConfig>> {
         None
     }
 }
 
-/// Baton, with this many endpoints besides the three that are used.
+/// Baton.
 #[derive(Debug)]
 pub struct BatonSystem {
     baton: Baton,
@@ -48,29 +53,22 @@ pub struct BatonSystem {
     tls: Option<(Authority, Pair)>,
 }
 
-/// What Baton's endpoints are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// They stream; so many endpoints stand besides the three that are used.
-    Stream(usize),
-    /// They merge two backends or call them one after the other, and one has a shadow. Clients get the same
-    /// answers.
-    Combine,
-}
-
 impl BatonSystem {
     /// Starts it.
     pub fn start(upstream: SocketAddr, shape: Shape) -> Self {
-        let baton = Baton::start(&baton_config(upstream, shape, 1));
-        Self { baton, upstream, shape, tls: None }
+        Self::with(upstream, shape, None)
     }
 
     /// Starts it with a certificate.
     pub fn start_tls(upstream: SocketAddr, shape: Shape) -> Self {
         let authority = Authority::new();
         let pair = authority.issue("gw");
-        let baton = Baton::start(&with_tls(baton_config(upstream, shape, 1), Some(&pair)));
-        Self { baton, upstream, shape, tls: Some((authority, pair)) }
+        Self::with(upstream, shape, Some((authority, pair)))
+    }
+
+    fn with(upstream: SocketAddr, shape: Shape, tls: Option<(Authority, Pair)>) -> Self {
+        let baton = shape.start(&config(upstream, shape, tls.as_ref(), 1));
+        Self { baton, upstream, shape, tls }
     }
 
     /// The gateway, to look at it afterwards.
@@ -79,74 +77,17 @@ impl BatonSystem {
     }
 }
 
-fn with_tls(mut config: Value, pair: Option<&Pair>) -> Value {
-    if let Some(pair) = pair {
+fn config(
+    upstream: SocketAddr,
+    shape: Shape,
+    tls: Option<&(Authority, Pair)>,
+    generation: u64,
+) -> Value {
+    let mut config = shape.config(upstream, generation);
+    if let Some((_, pair)) = tls {
         config["tls"] = json!({ "keys": [pair.json()] });
     }
     config
-}
-
-/// The `krakend.json` of one generation.
-pub fn baton_config(upstream: SocketAddr, shape: Shape, generation: u64) -> Value {
-    let used = [("GET", "keep"), ("GET", "slow"), ("POST", "upload")];
-    let endpoints: Vec<Value> = match shape {
-        Shape::Stream(others) => {
-            let used = used.map(|(method, kind)| {
-                let (public, path) = paths(kind, generation);
-                streaming(method, &public, &path)
-            });
-            let other = |i| {
-                let path = format!("/o/{generation}/{i}/{{id}}");
-                streaming("GET", &format!("/other/{i}/{{id}}"), &path)
-            };
-            used.into_iter().chain((0..others).map(other)).collect()
-        },
-        Shape::Combine => {
-            used.iter().map(|(method, kind)| combining(method, kind, generation)).collect()
-        },
-    };
-    json!({
-        "version": 3,
-        "timeout": "30s",
-        "use_h2c": true,
-        "host": [format!("http://{upstream}")],
-        "endpoints": endpoints,
-        "extra_config": { "router": { "disable_access_log": true } },
-    })
-}
-
-/// The public path and the backend's.
-fn paths(kind: &str, generation: u64) -> (String, String) {
-    (format!("/{kind}/{{number}}"), format!("/g/{generation}/{kind}/{{number}}"))
-}
-
-fn streaming(method: &str, public: &str, path: &str) -> Value {
-    json!({
-        "endpoint": public, "method": method, "output_encoding": "no-op",
-        "backend": [{ "url_pattern": path, "encoding": "no-op" }]
-    })
-}
-
-/// The text of the backend that counts is the answer, beside what another one adds.
-fn combining(method: &str, kind: &str, generation: u64) -> Value {
-    let (public, path) = paths(kind, generation);
-    let (_, side) = paths("side", generation);
-    let counted = |path: &str| json!({ "url_pattern": path, "encoding": "string" });
-    let beside = json!({ "url_pattern": side });
-    let (_, shadow) = paths("shadow", generation);
-    let shadow = json!({ "url_pattern": shadow, "extra_config": { "proxy": { "shadow": true } } });
-    let (backend, proxy) = match kind {
-        "keep" => (json!([counted(&path), beside, shadow]), json!({})),
-        "slow" => {
-            let path = path.replace("{number}", "{resp0_number}");
-            (json!([beside, counted(&path)]), json!({ "sequential": true }))
-        },
-        _ => (json!([beside, counted(&path)]), json!({})),
-    };
-    json!({
-        "endpoint": public, "method": method, "output_encoding": "string",
-        "backend": backend, "extra_config": { "proxy": proxy }
-    })
 }
 
 impl System for BatonSystem {
@@ -159,9 +100,8 @@ impl System for BatonSystem {
     }
 
     fn prepare(&mut self, generation: u64) {
-        let config = baton_config(self.upstream, self.shape, generation);
-        let pair = self.tls.as_ref().map(|(_, pair)| pair);
-        self.baton.write_config(&with_tls(config, pair));
+        let config = config(self.upstream, self.shape, self.tls.as_ref(), generation);
+        self.shape.save(&self.baton, &config, generation);
     }
 
     fn reload(&mut self, _generation: u64) -> Result<(), String> {
@@ -170,6 +110,10 @@ impl System for BatonSystem {
 
     fn main_pid(&self) -> u32 {
         self.baton.pid()
+    }
+
+    fn allows_pages(&self) -> bool {
+        self.shape.allows_pages()
     }
 
     fn tls(&self, protocol: Protocol) -> Option<Arc<ClientConfig>> {

@@ -3,7 +3,7 @@
 //!
 //! The configuration of generation N calls `/g/N/KIND/NUMBER`; the answer repeats both, so a client knows
 //! which generation answered and whether the answer is its own. Beside those that count there are calls that
-//! only add something (`side`), and shadows, which are counted on their own.
+//! only add something (`side`, `fixed`), and shadows, which are counted on their own.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +18,9 @@ use crate::net::{Background, adopt, listen};
 
 /// How much later than its request a shadow may come.
 const SHADOWS_LATE: Duration = Duration::from_secs(5);
+
+/// Fresh for longer than any torture.
+const FRESH: &str = "Cache-Control: max-age=100000\r\nDate: Mon, 23 Nov 2036 18:05:18 GMT\r\n";
 
 /// A running backend.
 #[derive(Debug)]
@@ -34,12 +37,18 @@ struct Seen {
     shadows: BTreeMap<u64, u32>,
     /// Those that have a shadow, if there are shadows.
     shadowed: Vec<u64>,
+    /// Answers that may be kept.
+    fixed: u64,
 }
 
 impl Seen {
     fn note(&mut self, request: &Request) {
         let counts = match request.kind {
             Kind::Side => return,
+            Kind::Fixed => {
+                self.fixed += 1;
+                return;
+            },
             Kind::Shadow => &mut self.shadows,
             Kind::Keep => {
                 self.shadowed.push(request.number);
@@ -80,6 +89,11 @@ impl Upstream {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How often an answer was fetched that caches may keep.
+    pub fn fixed(&self) -> u64 {
+        self.seen.lock().unwrap().fixed
     }
 
     /// Compares what was seen here with what the clients were told.
@@ -144,9 +158,10 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Seen>>) {
 
 fn answer(request: &Request) -> Vec<u8> {
     let Request { generation, number, body, kind } = request;
-    if matches!(kind, Kind::Side | Kind::Shadow) {
-        let text = format!("{{\"number\":{number}}}");
+    if matches!(kind, Kind::Side | Kind::Shadow | Kind::Fixed) {
+        let text = format!("{{\"generation\":{generation},\"number\":{number}}}");
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+        let head = if *kind == Kind::Fixed { format!("{head}{FRESH}") } else { head.to_owned() };
         return format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).into_bytes();
     }
     let (length, sum) = (body.len(), sum(body));
@@ -174,6 +189,8 @@ enum Kind {
     Slow,
     /// Adds something to an answer.
     Side,
+    /// The same, and always the same: it may be kept.
+    Fixed,
     Shadow,
     Other,
 }
@@ -184,6 +201,7 @@ impl Kind {
             "keep" => Self::Keep,
             "slow" => Self::Slow,
             "side" => Self::Side,
+            "fixed" => Self::Fixed,
             "shadow" => Self::Shadow,
             _ => Self::Other,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::clients::ORIGIN;
 use super::door::{Door, Stream};
 
 /// After this an answer counts as lost.
@@ -17,6 +18,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// The gateway said that it closes after it.
     pub(super) closing: bool,
+    /// A page of another origin may read it.
+    pub(super) allows_page: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -96,7 +99,8 @@ impl Wire {
             Some(length) => self.take(length).await?,
             None => self.chunks().await?,
         };
-        Ok(Answer { status: head.status, closing: head.closing, body })
+        let Head { status, closing, allows_page, .. } = head;
+        Ok(Answer { status, closing, allows_page, body })
     }
 
     async fn chunks(&mut self) -> Result<Vec<u8>, Missing> {
@@ -150,6 +154,7 @@ impl Wire {
 struct Head {
     status: u16,
     closing: bool,
+    allows_page: bool,
     /// None: in chunks.
     length: Option<usize>,
 }
@@ -160,15 +165,17 @@ impl Head {
         let mut lines = text.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let (mut closing, mut length, mut chunked) = (false, None, false);
+        let mut allows_page = false;
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             match (name, value.trim()) {
                 ("connection", "close") => closing = true,
+                ("access-control-allow-origin", origin) => allows_page = origin == ORIGIN,
                 ("content-length", digits) => length = Some(digits.parse().ok()?),
                 ("transfer-encoding", "chunked") => chunked = true,
                 _ => {},
             }
         }
-        (chunked != length.is_some()).then_some(Self { status, closing, length })
+        (chunked != length.is_some()).then_some(Self { status, closing, allows_page, length })
     }
 }
 
