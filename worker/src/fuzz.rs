@@ -3,10 +3,14 @@
 //! Each takes any bytes. The targets under `tests/fuzz` call them, and so does the seeded loop below,
 //! which is the bounded run of every `cargo test`.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use baton_shared::config::model::BackendConfig;
+use baton_shared::config::node::{Node, Value as Scalar};
 use baton_shared::config::{Environment, load};
+use baton_shared::template::{Library, Limits, NoFiles, STACK_BYTES, Set, Value};
 
 use crate::connection::http1::chunked::{ChunkBounds, Decoder as Chunks, Piece};
 use crate::connection::http1::framing;
@@ -19,8 +23,9 @@ use crate::guards::jwt;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("config", config),
+    ("template", template),
     ("json", json),
     ("xml", xml),
     ("feed", feed),
@@ -37,6 +42,32 @@ pub fn config(bytes: &[u8]) {
         if let Err(refusal) = load(path, bytes, &Environment::default()) {
             assert!(!refusal.findings.is_empty(), "refused without a reason: {}", refusal.text);
         }
+    }
+}
+
+/// A template: an error in words, or a text within its bounds.
+pub fn template(bytes: &[u8]) {
+    const SMALL: Limits =
+        Limits { steps: 10_000, bytes: 1 << 16, bytes_made: 1 << 20, time: Duration::from_secs(2) };
+    let render = || {
+        let mut set = Set::new(Library::flexible());
+        let node = |value| Node { line: 1, value };
+        let list = Scalar::Array(vec![node(Scalar::Bool(true)), node(Scalar::Null)]);
+        let members = [("a", Scalar::Number("1.5".to_owned())), ("b", list)];
+        let members = members.map(|(name, value)| (name.to_owned(), node(value)));
+        let data = Value::from(&node(Scalar::Object(members.into())));
+        set.add("t", bytes).and_then(|()| set.render("t", data, &mut NoFiles, SMALL))
+    };
+    let rendered = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        thread.spawn_scoped(scope, render).map(std::thread::ScopedJoinHandle::join)
+    });
+    match rendered {
+        Ok(Ok(Ok(text))) => assert!(text.len() <= SMALL.bytes, "{} bytes", text.len()),
+        Ok(Ok(Err(error))) => assert!(!error.text.is_empty(), "refused without a reason"),
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        // The machine has no thread to give.
+        Err(_) => {},
     }
 }
 
@@ -160,15 +191,26 @@ fn unchunked(bytes: &[u8], step: usize) -> (Vec<u8>, Option<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     /// Good input for each target: what random changes begin with.
-    const SEEDS: [(&str, &[&str]); 9] = [
+    const SEEDS: [(&str, &[&str]); 10] = [
         (
             "config",
             &[
                 r#"{"version":3,"endpoints":[{"endpoint":"/a/{x}","timeout":"1s","backend":[{"host":["http://a"],"url_pattern":"/{x}"}]}]}"#,
                 "version: 3\nhost: &h [http://a]\nendpoints:\n  - {endpoint: /a, backend: [{url_pattern: /b, host: *h}]}\n",
+            ],
+        ),
+        (
+            "template",
+            &[
+                "{{ define \"d\" }}{{ .a | printf \"%5.2f\" }}{{ end -}} {{ range $i, $v := .b }}{{ if $i }}, {{ end }}{{ $v }}{{ else }}-{{ end }}{{ template \"d\" . }}",
+                "{{ $x := dict \"k\" (list 1 2) }}{{ with $x.k }}{{ index . 1 | add 3 | quote }}{{ end }}{{ marshal $x }}{{ include \"p\" | indent 2 }}{{/* c */}}",
+                "{{ \"a,b\" | splitList \",\" | join \"-\" | upper | trunc 3 }}{{ regexReplaceAll \"a+\" \"aab\" \"x\" }}{{ `{\"a\":[1]}` | fromJson }}{{ date \"2006\" now | len }}{{ semver \"1.2.3\" }}",
             ],
         ),
         (
@@ -262,6 +304,33 @@ mod tests {
                 }
             }
             bytes
+        }
+    }
+
+    /// What stands in a folder, at any depth.
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let inside = |path: PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
+        entries.flat_map(inside).collect()
+    }
+
+    #[test]
+    fn no_change_of_a_configuration_breaks_the_loader_or_the_templates() {
+        const ROUNDS: u64 = 60;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/configurations");
+        let files = files(&folder);
+        assert!(files.len() > 60, "{}", files.len());
+        for file in files {
+            let seed = fs::read(&file).unwrap();
+            for round in 1..=ROUNDS {
+                let mut random = Random(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                let input = random.changed(&seed);
+                let caught = std::panic::catch_unwind(|| {
+                    config(&input);
+                    template(&input);
+                });
+                assert!(caught.is_ok(), "{}, round {round}", file.display());
+            }
         }
     }
 
