@@ -1,5 +1,7 @@
 //! A document with positions: what JSON, YAML and TOML are read into.
 
+use std::hash::{Hash, Hasher};
+
 /// A value and the line on which it begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -9,8 +11,15 @@ pub struct Node {
     pub value: Value,
 }
 
+/// Where it stands does not count.
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
+}
+
 /// The JSON data model; numbers keep their text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Value {
     /// `null`
     Null,

@@ -22,6 +22,7 @@ const TAG_BATCH: u8 = 1;
 const TAG_ACK: u8 = 2;
 const TAG_REFUSED: u8 = 3;
 const TAG_TAKES: u8 = 4;
+const TAG_CACHED: u8 = 5;
 
 /// Everything that the next owner must know of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,11 @@ pub enum Handover {
         /// The connections.
         records: Vec<Record>,
     },
+    /// Answers of backends that may be used on; a descriptor, sealed memory. Acknowledged or refused as a batch is.
+    Cached {
+        /// Which batch.
+        number: u64,
+    },
     /// The batch is mine now: close your copies.
     Ack {
         /// Which batch.
@@ -101,6 +107,10 @@ impl Handover {
                     record.encode(&mut out);
                 }
             },
+            Self::Cached { number } => {
+                out.push(TAG_CACHED);
+                out.extend_from_slice(&number.to_le_bytes());
+            },
             Self::Ack { number } => {
                 out.push(TAG_ACK);
                 out.extend_from_slice(&number.to_le_bytes());
@@ -133,6 +143,7 @@ impl Handover {
                     (0..count).map(|_| Record::decode(&mut input)).collect();
                 Self::Batch { number, records: records? }
             },
+            TAG_CACHED => Self::Cached { number: input.u64()? },
             TAG_ACK => Self::Ack { number: input.u64()? },
             TAG_REFUSED => Self::Refused,
             TAG_TAKES => {

@@ -4,7 +4,7 @@
 //! [`torture`] everything at once · [`storm`] too many reloads · [`listeners`] addresses that come and go ·
 //! [`sources`] how files change · [`flexible`] templates and what they are made of · [`faults`] new
 //! workers that fail · [`starved`] such that run out of descriptors · [`death`] old ones that die ·
-//! [`leaks`] what is left over · [`limits`] what outlives a worker.
+//! [`leaks`] what is left over · [`limits`] what outlives a worker, [`cached`] what goes along.
 
 mod kept;
 mod streams;
@@ -18,3 +18,4 @@ mod starved;
 mod death;
 mod leaks;
 mod limits;
+mod cached;

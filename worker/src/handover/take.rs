@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use baton_shared::control::channel::{Channel, ChannelError};
 use baton_shared::control::frame::{self, BODY_BYTES_MAX, Frame, HEAD_BYTES, Kind};
-use baton_shared::control::record::{Handover, Prefix};
+use baton_shared::control::record::{Handover, Prefix, Record};
 use baton_shared::os::memfd;
 use nix::errno::Errno;
 use tokio::sync::Notify;
@@ -92,12 +92,20 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-/// Takes connections until the giver has closed its end. `adopt` makes a connection a thread's;
-/// `tunnels` are the endpoints whose tunnels go on here.
+/// What a giver sends at once.
+enum Parcel {
+    Connections(Vec<Moving>),
+    /// Answers of backends, in sealed memory.
+    Cached(OwnedFd),
+}
+
+/// Takes connections until the giver has closed its end. `adopt` makes a connection a thread's, `keep` gets what was
+/// cached; `tunnels` are the endpoints whose tunnels go on here.
 pub(crate) async fn run(
     channel: Channel,
     tunnels: Vec<u64>,
     mut adopt: impl FnMut(Moving),
+    mut keep: impl FnMut(OwnedFd),
     arrivals: Arc<Arrivals>,
 ) {
     if say(&channel, &Handover::Takes { tunnels }).await.is_err() {
@@ -110,13 +118,17 @@ pub(crate) async fn run(
             Ok((length, fds)) => {
                 let datagram = buffer.get(..length).unwrap_or_default();
                 match open(datagram, fds) {
-                    Ok((number, connections)) => {
+                    Ok((number, Parcel::Connections(connections))) => {
                         unanswered = arrivals.begin_batch();
                         if unanswered.is_none() {
                             return;
                         }
                         connections.into_iter().for_each(&mut adopt);
                         arrivals.have_room().await;
+                        Handover::Ack { number }
+                    },
+                    Ok((number, Parcel::Cached(memory))) => {
+                        keep(memory);
                         Handover::Ack { number }
                     },
                     // Long prefixes need descriptors of their own for a moment.
@@ -150,15 +162,30 @@ fn is_short(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::EMFILE as i32)
 }
 
-fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
-    let malformed = || io::Error::from(io::ErrorKind::InvalidData);
+fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Parcel)> {
     let (frame, body) = frame::decode(datagram).map_err(io::Error::other)?;
     if frame.kind != Kind::Handover {
         return Err(malformed());
     }
-    let Ok(Handover::Batch { number, records }) = Handover::decode(body) else {
-        return Err(malformed());
-    };
+    match Handover::decode(body) {
+        Ok(Handover::Batch { number, records }) => {
+            Ok((number, Parcel::Connections(unpack(records, fds)?)))
+        },
+        Ok(Handover::Cached { number }) => match <[OwnedFd; 1]>::try_from(fds) {
+            Ok([memory]) => Ok((number, Parcel::Cached(memory))),
+            Err(_more_or_none) => Err(malformed()),
+        },
+        Ok(Handover::Ack { .. } | Handover::Refused | Handover::Takes { .. }) | Err(_) => {
+            Err(malformed())
+        },
+    }
+}
+
+fn malformed() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+fn unpack(records: Vec<Record>, fds: Vec<OwnedFd>) -> io::Result<Vec<Moving>> {
     let mut fds = fds.into_iter();
     let mut connections = Vec::with_capacity(records.len());
     for record in records {
@@ -182,7 +209,7 @@ fn open(datagram: &[u8], fds: Vec<OwnedFd>) -> io::Result<(u64, Vec<Moving>)> {
     if fds.next().is_some() {
         return Err(malformed());
     }
-    Ok((number, connections))
+    Ok(connections)
 }
 
 #[cfg(test)]
@@ -191,7 +218,6 @@ mod tests {
     use std::os::fd::AsFd as _;
     use std::rc::Rc;
 
-    use baton_shared::control::record::Record;
     use baton_shared::os::scm;
     use baton_shared::words::{ListenerId, Monotonic};
 
@@ -227,8 +253,8 @@ mod tests {
     #[test]
     fn a_batch_is_taken_whole_or_not_at_all() {
         let datagram = batch(&[Prefix::Inline(b"GET".to_vec()), Prefix::Memfd(4)]);
-        let (number, connections) =
-            open(&datagram, vec![socket(), socket(), unread(b"POST")]).unwrap();
+        let opened = open(&datagram, vec![socket(), socket(), unread(b"POST")]).unwrap();
+        let (number, Parcel::Connections(connections)) = opened else { panic!("no batch") };
         let prefixes = connections.iter().map(|moving| moving.record.prefix.clone());
         let expected = [b"GET".to_vec(), b"POST".to_vec()].map(Prefix::Inline);
         assert_eq!((number, prefixes.collect::<Vec<_>>()), (7, expected.to_vec()));
@@ -263,6 +289,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_cached_comes_with_one_descriptor() {
+        let frame = Frame { kind: Kind::Handover, txn: 0 };
+        let datagram = frame::encode(frame, &Handover::Cached { number: 3 }.encode()).unwrap();
+        let opened = |fds| open(&datagram, fds);
+        assert!(matches!(opened(vec![unread(b"x")]), Ok((3, Parcel::Cached(_)))));
+        assert!(opened(vec![]).is_err());
+        assert!(opened(vec![unread(b"x"), unread(b"y")]).is_err());
+    }
+
     /// A taker, and the end of its giver. What it takes is counted.
     fn taker() -> (Channel, Arc<Arrivals>, Rc<Cell<usize>>, impl Future<Output = ()>) {
         let (give, take) = scm::pair().unwrap();
@@ -270,7 +306,7 @@ mod tests {
         let count = Rc::clone(&taken);
         let adopt = move |_| count.set(count.get() + 1);
         let channel = Channel::new(take).unwrap();
-        let running = run(channel, Vec::new(), adopt, Arc::clone(&arrivals));
+        let running = run(channel, Vec::new(), adopt, drop, Arc::clone(&arrivals));
         (Channel::new(give).unwrap(), arrivals, taken, running)
     }
 

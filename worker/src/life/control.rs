@@ -16,6 +16,7 @@ use baton_shared::words::{BATON_VERSION, ListenerId, Monotonic};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
+use super::caches;
 use super::fault::{self, Phase};
 use super::keep::Fetched;
 use super::start::{Sockets, prepare, say};
@@ -252,7 +253,7 @@ impl Worker {
             let told = FromWorker::HandedOver { moved, left };
             return say(&self.channel, txn, &told).await.err();
         }
-        if self.may_be_empty && self.pings.is_none() && self.progress.outstanding() == 0 {
+        if self.may_be_empty && self.pings.is_none() && self.progress.is_over() {
             self.may_be_empty = false;
             self.ping(0, OWN_PING);
         }
@@ -293,7 +294,8 @@ impl Worker {
                 fault::strike(Phase::Handover);
                 if let Some(Ok(channel)) = fds.into_iter().next().map(Channel::new) {
                     let (dealer, arrivals) = (self.threads.dealer(), self.threads.arrivals());
-                    let taking = take::run(channel, self.plan.tunnels(), dealer, arrivals);
+                    let keep = caches::keeper(&self.plan);
+                    let taking = take::run(channel, self.plan.tunnels(), dealer, keep, arrivals);
                     drop(tokio::task::spawn_local(taking));
                 }
             },
@@ -322,7 +324,9 @@ impl Worker {
         self.handed = Some(Handed { txn, moved, kept });
         self.giving = Round::begin(txn, self.threads.count());
         self.busy_left = 0;
-        self.gave = true;
+        if !std::mem::replace(&mut self.gave, true) {
+            caches::give(&self.plan, &self.progress, &self.giver);
+        }
         self.threads.tell_all(|| Order::Give);
     }
 
@@ -414,7 +418,7 @@ impl Worker {
         if let Some(drain) = self.drain
             && sum.is_done()
             && !is_stale
-            && outstanding == 0
+            && self.progress.is_over()
             && self.threads.arrivals().stop_after(came)
         {
             let drained = FromWorker::Drained { cut: sum.cut, requests: sum.requests };

@@ -5,6 +5,7 @@
 
 mod start;
 mod control;
+mod caches;
 mod fault;
 mod figures;
 pub(crate) mod keep;

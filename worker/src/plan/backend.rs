@@ -220,7 +220,7 @@ fn compile_with(
             Hosts::Fixed(compiler.shared.hosts.share(targets))
         },
     };
-    let cache = http_cache::compile(compiler, backend);
+    let cache = http_cache::compile(compiler, endpoint, backend);
     let url = Box::new(Template::compile(&backend.url_pattern, &endpoint.route, answers));
     let graphql = graphql::compile(compiler, endpoint, backend, answers);
     let constant = url.constant().map(|(target, _)| target.clone());

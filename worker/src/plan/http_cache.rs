@@ -4,9 +4,10 @@
 //! `max_items`, both of them, the map is an LRU, and the shared one has the bounds of the backend that comes first.
 //! Settings of a wrong type are no settings: the backend gets a map of its own.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use baton_shared::config::model::BackendConfig;
+use baton_shared::config::model::{BackendConfig, EndpointConfig};
 use baton_shared::config::node::{Node, Value};
 
 use super::compile::Compiler;
@@ -25,6 +26,14 @@ pub(super) struct Stores {
     plain: Option<Arc<Store>>,
     /// The shared one with bounds.
     shared: Option<Arc<Store>>,
+    /// Of every backend that has one.
+    caches: Vec<Cache>,
+}
+
+impl Stores {
+    pub(super) fn into_caches(self) -> Box<[Cache]> {
+        self.caches.into()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +44,11 @@ struct Options {
 }
 
 /// The cache of a backend entry, if it has one.
-pub(super) fn compile(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> Option<Cache> {
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    endpoint: &EndpointConfig,
+    backend: &BackendConfig,
+) -> Option<Cache> {
     let namespace = backend.extra_config.namespaces.get("qos/http-cache")?;
     let options = Options::read(&namespace.settings).unwrap_or_else(|| {
         compiler.tell(
@@ -46,6 +59,7 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> O
         Options::default()
     });
     let place = u32::try_from(compiler.backends).unwrap_or(EVERYBODY);
+    let identity = identity(compiler, endpoint, backend);
     let stores = &mut compiler.stores;
     let plain = || {
         let (items_max, bytes_max) = (usize::MAX, PLAIN_BYTES_MAX);
@@ -59,7 +73,20 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> O
             Arc::clone(stores.shared.get_or_insert_with(|| Arc::new(Store::new(bounds))))
         },
     };
-    Some(Cache { store, owner })
+    let cache = Cache { store, owner, identity };
+    stores.caches.push(cache.clone());
+    Some(cache)
+}
+
+/// The same for the same backend of the same endpoint in another generation, wherever they stand in the file: what
+/// is stored for one is right for the other.
+fn identity(compiler: &Compiler<'_>, endpoint: &EndpointConfig, backend: &BackendConfig) -> u64 {
+    let place = backend.at.as_str().rsplit('/').next();
+    let written = compiler.service.source.node(&backend.at);
+    // Its keys are fixed: it is compared with that of another process.
+    let mut hasher = DefaultHasher::new();
+    (&endpoint.method, &endpoint.route, place, &backend.host, written).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Options {

@@ -62,6 +62,7 @@ use crate::backend::exchange::Reuse;
 use crate::backend::oauth2::ClientCredentials;
 use crate::backend::pool::PoolLimits;
 use crate::backend::resolve::Resolver;
+use crate::backend::cache::Cache;
 use crate::backend::via::Proxies;
 use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
@@ -117,6 +118,8 @@ pub struct Plan {
     pub(crate) host_values: Box<[HeaderValue]>,
     /// How many backend entries there are.
     pub(crate) backends: usize,
+    /// `qos/http-cache` of those that have it.
+    pub(crate) caches: Box<[Cache]>,
     /// Names and services, looked up beside the serving threads.
     pub(crate) resolver: Arc<Resolver>,
     /// How clients are met; none: in clear text.

@@ -1,10 +1,11 @@
 //! One stored answer.
 
 use bytes::Bytes;
+use http::header::{ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::Fields;
-use super::control::{Terms, first};
+use super::control::{Directives, Freshness, Terms, Unix, first};
 
 /// An answer, complete, as a backend call gives it: gzip undone, without framing and hop-by-hop fields.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ impl Entry {
     /// About so many bytes as Go would write it in.
     pub(crate) fn answer_bytes(&self) -> usize {
         head_bytes(&self.headers) + self.body.len()
+    }
+
+    /// Whether it can answer anybody still: fresh, or to be asked for by a validator.
+    pub(super) fn is_useful(&self, now: Unix) -> bool {
+        let can_be_renewed =
+            [ETAG, LAST_MODIFIED].iter().any(|name| self.headers.contains_key(name));
+        let freshness = self.terms.freshness(Directives::of(&HeaderMap::new()), now);
+        can_be_renewed || freshness == Freshness::Fresh
     }
 
     /// Whether the request says the same as the first one did, as far as the answer depends on it. KrakenD: a `*` is a

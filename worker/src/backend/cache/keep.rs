@@ -50,7 +50,7 @@ impl Keep {
         // A copy of its size: the room that grew meanwhile goes back.
         let body = Bytes::copy_from_slice(&self.body);
         let entry = Entry::new(self.status, std::mem::take(&mut self.headers), body);
-        self.cache.store.put(&self.key, Arc::new(entry));
+        self.cache.store.put(&self.key, self.cache.identity, Arc::new(entry));
     }
 }
 

@@ -12,6 +12,7 @@ mod control;
 mod date;
 mod entry;
 mod keep;
+pub(crate) mod snapshot;
 mod store;
 
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(crate) struct Cache {
     pub(crate) store: Arc<Store>,
     /// Whose entries they are, where a store has several owners.
     pub(crate) owner: u32,
+    /// The same in another plan's cache if the backend is the same.
+    pub(crate) identity: u64,
 }
 
 /// The place of a request.
@@ -217,7 +220,7 @@ impl Question<'_> {
     }
 
     fn put(&self, entry: Entry) {
-        self.cache.store.put(&self.key, Arc::new(entry));
+        self.cache.store.put(&self.key, self.cache.identity, Arc::new(entry));
     }
 
     fn forget(&self) {

@@ -59,6 +59,8 @@ struct Shard {
 #[derive(Debug)]
 struct Slot {
     key: Arc<[u8]>,
+    /// By which backend it came, see [`super::Cache::identity`].
+    origin: u64,
     entry: Arc<Entry>,
     bytes: usize,
     newer: Option<usize>,
@@ -96,7 +98,7 @@ impl Store {
     }
 
     /// Stores an entry in place of an earlier one. One that is too large is not stored.
-    pub(crate) fn put(&self, key: &[u8], entry: Arc<Entry>) {
+    pub(crate) fn put(&self, key: &[u8], origin: u64, entry: Arc<Entry>) {
         let bytes = match self.bounds.counts {
             Counts::Answer => entry.answer_bytes(),
             Counts::Everything => entry.answer_bytes() + 2 * key.len() + ENTRY_BYTES,
@@ -104,8 +106,25 @@ impl Store {
         if bytes >= self.bounds.bytes_max {
             return;
         }
-        let gone = self.shard(key).put(key, entry, bytes, self.bounds);
+        let gone = self.shard(key).put(key, origin, (entry, bytes), self.bounds);
         drop(gone);
+    }
+
+    /// Stores an entry where there is none.
+    pub(crate) fn put_missing(&self, key: &[u8], origin: u64, entry: Arc<Entry>) {
+        let is_there = self.shard(key).places.contains_key(key);
+        if !is_there {
+            self.put(key, origin, entry);
+        }
+    }
+
+    /// Shows entries with their key and origin, at most so many of each shard, the latest used first. Nothing is locked
+    /// meanwhile.
+    pub(crate) fn visit(&self, shard_max: usize, mut see: impl FnMut(&[u8], u64, &Entry)) {
+        for shard in &self.shards {
+            let entries = shard.lock().unwrap_or_else(PoisonError::into_inner).newest(shard_max);
+            entries.iter().for_each(|(key, origin, entry)| see(key, *origin, entry));
+        }
     }
 
     /// Forgets an entry.
@@ -133,13 +152,19 @@ impl Store {
 }
 
 impl Shard {
-    fn put(&mut self, key: &[u8], entry: Arc<Entry>, bytes: usize, bounds: Bounds) -> Gone {
+    fn put(
+        &mut self,
+        key: &[u8],
+        origin: u64,
+        (entry, bytes): (Arc<Entry>, usize),
+        bounds: Bounds,
+    ) -> Gone {
         let mut gone = Gone::new();
         if let Some(place) = self.places.get(key).copied() {
             gone.push(self.take(place));
         }
         let key: Arc<[u8]> = key.into();
-        let slot = Slot { key: Arc::clone(&key), entry, bytes, newer: None, older: None };
+        let slot = Slot { key: Arc::clone(&key), origin, entry, bytes, newer: None, older: None };
         let place = self.slots.insert(slot);
         self.places.insert(key, place);
         self.bytes += bytes;
@@ -150,6 +175,18 @@ impl Shard {
             gone.push(self.take(oldest));
         }
         gone
+    }
+
+    fn newest(&self, most: usize) -> Vec<(Arc<[u8]>, u64, Arc<Entry>)> {
+        let mut entries = Vec::with_capacity(most.min(self.places.len()));
+        let mut next = self.newest;
+        while entries.len() < most
+            && let Some(slot) = next.and_then(|place| self.slots.get(place))
+        {
+            entries.push((Arc::clone(&slot.key), slot.origin, Arc::clone(&slot.entry)));
+            next = slot.older;
+        }
+        entries
     }
 
     fn take(&mut self, place: usize) -> Slot {
@@ -222,15 +259,15 @@ mod tests {
     fn the_least_recently_used_goes_first() {
         let store = store(3, 1 << 20);
         for key in [b"a", b"b", b"c"] {
-            store.put(key, entry(10));
+            store.put(key, 0, entry(10));
         }
         assert!(store.find(b"a").is_some());
-        store.put(b"d", entry(10));
+        store.put(b"d", 0, entry(10));
         assert_eq!(there(&store), "acd");
         store.remove(b"c");
         store.remove(b"b");
         assert_eq!(there(&store), "ad");
-        store.put(b"b", entry(10));
+        store.put(b"b", 0, entry(10));
         assert_eq!(there(&store), "abd");
     }
 
@@ -238,16 +275,16 @@ mod tests {
     fn bytes_are_a_bound_and_what_is_larger_is_not_stored() {
         let one = entry(1000).answer_bytes();
         let store = store(100, 2 * one + 1);
-        store.put(b"a", entry(1000));
-        store.put(b"b", entry(1000));
+        store.put(b"a", 0, entry(1000));
+        store.put(b"b", 0, entry(1000));
         assert_eq!(there(&store), "ab");
-        store.put(b"c", entry(1000));
+        store.put(b"c", 0, entry(1000));
         assert_eq!(there(&store), "bc");
-        store.put(b"d", entry(3000));
+        store.put(b"d", 0, entry(3000));
         assert_eq!(there(&store), "bc");
-        store.put(b"b", entry(1001));
+        store.put(b"b", 0, entry(1001));
         assert_eq!(there(&store), "bc");
-        store.put(b"b", entry(1002));
+        store.put(b"b", 0, entry(1002));
         assert_eq!(there(&store), "b");
     }
 
@@ -259,7 +296,7 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let key = [b'a' + u8::try_from((seed >> 33) % 9).unwrap()];
             match (seed >> 40) % 3 {
-                0 => store.put(&key, entry(usize::try_from((seed >> 45) % 1500).unwrap())),
+                0 => store.put(&key, 0, entry(usize::try_from((seed >> 45) % 1500).unwrap())),
                 1 => store.remove(&key),
                 _ => drop(store.find(&key)),
             }

@@ -34,6 +34,8 @@ pub(crate) const OUTSTANDING_MAX: usize = 2 * BATCH_MAX;
 pub(crate) enum Order {
     /// From now on give to the worker at the other end.
     Target(Channel),
+    /// Give this too: cached answers, as [`snapshot`](crate::backend::cache::snapshot) writes them, in sealed memory.
+    Cached(OwnedFd, Errand),
     /// The reload was undone: give back what has not been acknowledged.
     Return,
 }
@@ -44,8 +46,27 @@ pub(crate) struct Progress {
     outstanding: AtomicUsize,
     moved: AtomicU64,
     kept: AtomicU64,
+    errands: AtomicUsize,
     /// Told whenever something was acknowledged or came back.
     pub(crate) changed: Notify,
+}
+
+/// Something on its way besides connections: this process does not end before it is there, or given up.
+#[derive(Debug)]
+pub(crate) struct Errand(Arc<Progress>);
+
+impl Errand {
+    pub(crate) fn begin(progress: &Arc<Progress>) -> Self {
+        progress.errands.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(progress))
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        self.0.errands.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_waiters();
+    }
 }
 
 impl Progress {
@@ -65,6 +86,11 @@ impl Progress {
     /// Connections that have left a thread and are not yet acknowledged.
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_over(&self) -> bool {
+        self.outstanding() == 0 && self.errands.load(Ordering::Relaxed) == 0
     }
 
     /// Tunnels that went back to this worker's threads for good.
@@ -87,6 +113,8 @@ enum Then {
 struct Batch {
     number: u64,
     connections: Vec<Moving>,
+    /// Of cached answers, which go alone.
+    _errand: Option<Errand>,
 }
 
 /// The giver's state.
@@ -95,6 +123,7 @@ pub(crate) struct Giver {
     /// A change of target waits until nobody else can own what is under way.
     then: Option<Then>,
     waiting: Queue,
+    cached: Option<(OwnedFd, Errand)>,
     /// Whose tunnels the target goes on with, once it has said so.
     takes: Option<HashSet<u64>>,
     /// Tunnels that wait for that word.
@@ -116,6 +145,7 @@ impl Giver {
             target: None,
             then: None,
             waiting: Queue::default(),
+            cached: None,
             takes: None,
             tunnels: VecDeque::new(),
             under_way: VecDeque::new(),
@@ -136,7 +166,7 @@ impl Giver {
         let mut buffer = vec![0; HEAD_BYTES + 64 + TAKES_MAX * size_of::<u64>()];
         loop {
             while self.can_send() {
-                if self.send_batch().await.is_err() {
+                if self.send_next().await.is_err() {
                     self.lose_target();
                 }
             }
@@ -151,6 +181,10 @@ impl Giver {
                 biased;
                 order = orders.recv() => match order {
                     Some(Order::Target(channel)) => self.change(Then::Target(channel)),
+                    Some(Order::Cached(memory, errand)) => {
+                        let is_wanted = self.target.is_some() || self.then.is_some();
+                        self.cached = is_wanted.then_some((memory, errand));
+                    },
                     Some(Order::Return) => self.change(Then::Return),
                     None => return,
                 },
@@ -208,8 +242,28 @@ impl Giver {
         self.target.is_some()
             && self.then.is_none()
             && self.rests_until.is_none()
-            && !self.waiting.is_empty()
+            && !(self.waiting.is_empty() && self.cached.is_none())
             && self.under_way.len() < WINDOW_BATCHES
+    }
+
+    async fn send_next(&mut self) -> Result<(), ChannelError> {
+        match self.cached.take() {
+            Some((memory, errand)) => self.send_cached(&memory, errand).await,
+            None => self.send_batch().await,
+        }
+    }
+
+    /// What fails is given up: the next worker asks the backends.
+    async fn send_cached(&mut self, memory: &OwnedFd, errand: Errand) -> Result<(), ChannelError> {
+        let Some(target) = &self.target else { return Ok(()) };
+        let number = self.next_number;
+        let frame = Frame { kind: Kind::Handover, txn: 0 };
+        let datagram = frame::encode(frame, &Handover::Cached { number }.encode())?;
+        target.send_raw(&datagram, &[memory.as_fd()]).await?;
+        self.next_number += 1;
+        let batch = Batch { number, connections: Vec::new(), _errand: Some(errand) };
+        self.under_way.push_back(batch);
+        Ok(())
     }
 
     async fn send_batch(&mut self) -> Result<(), ChannelError> {
@@ -234,7 +288,7 @@ impl Giver {
         match sent {
             Ok(()) => {
                 self.next_number += 1;
-                self.under_way.push_back(Batch { number, connections });
+                self.under_way.push_back(Batch { number, connections, _errand: None });
                 Ok(())
             },
             Err(error) => {
@@ -274,7 +328,7 @@ impl Giver {
                     self.queue(moving);
                 }
             },
-            Some(Handover::Batch { .. }) | None => self.lose_target(),
+            Some(Handover::Batch { .. } | Handover::Cached { .. }) | None => self.lose_target(),
         }
     }
 
@@ -309,6 +363,7 @@ impl Giver {
     fn lose_target(&mut self) {
         self.target = None;
         self.takes = None;
+        self.cached = None;
         self.requeue_all();
         // Somebody may be speaking on a tunnel: it does not wait for the next target.
         self.keep_tunnels();
@@ -323,6 +378,7 @@ impl Giver {
 
     fn give_back(&mut self) {
         self.target = None;
+        self.cached = None;
         let count = self.waiting.len() + self.tunnels.len();
         while let Some(moving) = self.waiting.pop().or_else(|| self.tunnels.pop_front()) {
             (self.back)(moving);

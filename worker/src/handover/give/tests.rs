@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use baton_shared::control::frame::BODY_BYTES_MAX;
 use baton_shared::control::record::{PREFIX_INLINE_MAX, Prefix, Record};
-use baton_shared::os::scm;
+use baton_shared::os::{memfd, scm};
 use baton_shared::words::{ListenerId, Monotonic};
 
 use super::*;
@@ -134,5 +134,40 @@ fn an_undone_reload_gets_back_what_nobody_took() {
         trial.give(3, Vec::new());
         trial.all_settled().await;
         assert_eq!((trial.back.borrow().clone(), trial.progress.moved()), (vec![2, 3], 1));
+    });
+}
+
+#[test]
+fn cached_answers_are_an_errand_until_they_are_acknowledged_refused_or_given_up() {
+    trial(async |trial| {
+        let give_cached = || {
+            let memory = memfd::sealed("cached", b"answers").unwrap();
+            let errand = Errand::begin(&trial.progress);
+            trial.orders.send(Order::Cached(memory, errand)).unwrap();
+        };
+        let over = async || {
+            while !trial.progress.is_over() {
+                tokio::task::yield_now().await;
+            }
+        };
+        for answer in [Handover::Ack { number: 1 }, Handover::Refused] {
+            give_cached();
+            let mut buffer = vec![0; HEAD_BYTES + BODY_BYTES_MAX];
+            let (length, fds) = trial.receiver.receive_raw(&mut buffer).await.unwrap();
+            let (_, body) = frame::decode(&buffer[..length]).unwrap();
+            assert!(matches!(Handover::decode(body), Ok(Handover::Cached { .. })));
+            assert_eq!(memfd::read(&fds[0], 100).unwrap(), b"answers");
+            assert!(!trial.progress.is_over());
+            trial.say(answer).await;
+            over().await;
+        }
+        trial.give(1, Vec::new());
+        let (number, connections, _) = trial.batch().await;
+        assert_eq!((number, connections), (3, vec![1]), "nothing refused is tried again");
+        trial.say(Handover::Ack { number }).await;
+        trial.all_settled().await;
+        trial.orders.send(Order::Return).unwrap();
+        give_cached();
+        over().await;
     });
 }
