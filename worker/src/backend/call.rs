@@ -6,9 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, REFERER,
-};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, REFERER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 use tokio::time::Instant;
@@ -22,7 +20,6 @@ use super::oauth2::{Age, ClientCredentials};
 use super::query::{Pair, QueryFilter, QueryState, pairs};
 use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::request::{Asked, HeaderPlan, Line, Own};
-use super::via::Proxy;
 use crate::guards::client_ip::ClientAddress;
 use crate::guards::jwt::Verified;
 use crate::message::{Head, RequestBody};
@@ -267,11 +264,6 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Who is called in place of the host.
-    fn via(&self) -> Option<&'a Proxy> {
-        self.thread.plan.proxies.as_ref().and_then(|proxies| proxies.of(self.host.host()))
-    }
-
     fn build(&self, body: RequestBody) -> Result<(Outbound, Asked), Failure> {
         let host = self.host.host();
         let made;
@@ -292,22 +284,7 @@ impl<'a> Sender<'a> {
             request.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
         }
         (self.adjust)(request.headers_mut());
-        if let Some(proxy) = self.via() {
-            self.address(proxy, &mut request);
-        }
         Ok((request, asked))
-    }
-
-    /// Writes a request so that a proxy knows whom it is for (RFC 9112 §3.2.2).
-    #[cold]
-    fn address(&self, proxy: &Proxy, request: &mut Outbound) {
-        // Both parts are of a URL already.
-        if let Ok(uri) = Uri::try_from(format!("{}{}", self.host.host(), self.uri)) {
-            *request.uri_mut() = uri;
-        }
-        if let Some(credentials) = &proxy.credentials {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
-        }
     }
 
     async fn exchange(
@@ -375,7 +352,11 @@ impl<'a> Sender<'a> {
             Some(request)
         };
         let client = &self.thread.client;
-        let whom = Whom { host: self.host.host(), uri: &self.uri, via: self.via() };
+        let whom = Whom {
+            host: self.host.host(),
+            uri: &self.uri,
+            via: self.thread.plan.via(self.host.host()),
+        };
         let mut answer = client.exchange(whom, request, again, self.deadline).await?;
         undo_gzip(&mut answer, asked, self.caller.decoding);
         Ok(answer)
@@ -507,8 +488,8 @@ async fn follow(
             return Err(failed(backend, location, CallError::Redirects));
         }
         let first: &Host = first.get_or_insert_with(|| here.clone());
-        // Whoever a backend names is judged as it is.
-        host.tls = here.tls;
+        // Whoever a backend names is called as it is.
+        host.way = here.way;
         host.id = plan.find_host(&host);
         drop_secrets |= !redirect::trusts(first, &host);
         drop_body |= next.body == NextBody::Dropped;

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::connect;
 use super::failure::{CallError, DialError};
 use super::link::Link;
 use super::resolve::Resolver;
@@ -31,6 +32,15 @@ use crate::tls::session::{End, Session};
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// One address gets at least so much of the time that is left, others behind it or not.
 const ADDRESS_TIME_MIN: Duration = Duration::from_secs(2);
+
+/// What a connection is for: a proxy in between reads requests, and passes bytes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// HTTP.
+    Requests,
+    /// Whatever both ends agree on.
+    Bytes,
+}
 
 /// Opens connections for one thread.
 #[derive(Debug)]
@@ -62,7 +72,7 @@ impl Dialer {
         via: Option<&Proxy>,
         deadline: Instant,
     ) -> Result<Box<Link>, CallError> {
-        let stream = self.open(host, via, deadline).await?;
+        let stream = self.open(host, via, Carries::Requests, deadline).await?;
         Link::new(stream).await.map(Box::new).map_err(|_why: hyper::Error| CallError::Closed)
     }
 
@@ -71,13 +81,20 @@ impl Dialer {
         &self,
         host: &Host,
         via: Option<&Proxy>,
+        carries: Carries,
         deadline: Instant,
     ) -> Result<Stream, CallError> {
-        let stream = self.connect_to(host, via, deadline).await?;
+        let mut stream = self.connect_to(host, via, deadline).await?;
+        if let Some(proxy) = via
+            && (host.scheme == Scheme::Https || carries == Carries::Bytes)
+        {
+            let opened = timeout_at(deadline, connect::through(proxy, host, &mut stream)).await;
+            opened.map_err(|_late| CallError::Late)??;
+        }
         match host.scheme {
             Scheme::Http => Ok(Stream::Plain(stream)),
             // In a box: few calls need it, and all would carry the room for it.
-            Scheme::Https => Box::pin(self.secure(host, via, stream, deadline)).await,
+            Scheme::Https => Box::pin(self.secure(host, stream, deadline)).await,
         }
     }
 
@@ -85,14 +102,10 @@ impl Dialer {
     async fn secure(
         &self,
         host: &Host,
-        via: Option<&Proxy>,
         stream: TcpStream,
         deadline: Instant,
     ) -> Result<Stream, CallError> {
-        if via.is_some() {
-            return Err(CallError::ProxyNotBuilt("https".into()));
-        }
-        let config = self.tls(host.tls).ok_or(CallError::TlsUnusable)?;
+        let config = self.tls(host.way.tls).ok_or(CallError::TlsUnusable)?;
         let name = ServerName::try_from(&*host.name).map_err(|_invalid| CallError::TlsUnusable)?;
         let connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| CallError::Tls(io::Error::other(error).into()))?;

@@ -63,7 +63,7 @@ impl Discovered {
 
     fn found(&self, service: &Service, authority: &str, pool: &Pool) -> Option<Host> {
         let mut host = Host::of(service.scheme, authority).ok()?;
-        host.tls = service.tls;
+        host.way = service.way;
         self.last.set(self.last.get() + 1);
         let id = HostId::found(self.last.get());
         pool.admit(id);

@@ -9,16 +9,18 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::header::PROXY_AUTHORIZATION;
 use http::{Method, Uri};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Called};
 use super::dial::Dialer;
+use super::expect;
 use super::failure::CallError;
 use super::link::{Link, Lost, Outgoing};
 use super::pool::Pool;
 use super::via::Proxy;
-use crate::plan::Host;
+use crate::plan::{Host, Scheme};
 
 /// A request as it is sent.
 pub(crate) type Outbound = http::Request<Outgoing>;
@@ -30,6 +32,8 @@ pub(crate) struct Client {
     pub(crate) dialer: Dialer,
     /// `response_header_timeout`.
     pub(crate) head_time_max: Option<Duration>,
+    /// `expect_continue_timeout`; none: no body waits.
+    pub(crate) continue_time_max: Option<Duration>,
     /// `disable_keep_alives` unless it is set.
     pub(crate) reuse: Reuse,
 }
@@ -42,6 +46,21 @@ pub(crate) struct Whom<'a> {
     pub(crate) uri: &'a Uri,
     /// Who is connected to in its place.
     pub(crate) via: Option<&'a Proxy>,
+}
+
+impl Whom<'_> {
+    /// Writes a request so that a proxy which reads it knows whom it is for (RFC 9112 §3.2.2).
+    fn address(&self, request: &mut Option<Outbound>) {
+        if let (Some(proxy), Scheme::Http, Some(request)) = (self.via, self.host.scheme, request) {
+            // Both parts are of a URL already.
+            if let Ok(uri) = Uri::try_from(format!("{}{}", self.host, self.uri)) {
+                *request.uri_mut() = uri;
+            }
+            if let Some(credentials) = &proxy.credentials {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
+            }
+        }
+    }
 }
 
 /// Whether connections serve more than one exchange.
@@ -68,6 +87,7 @@ impl Client {
         let mut repeatable = request.as_ref().is_some_and(is_repeatable);
         let Whom { host, uri, via } = whom;
         let mut take_idle = true;
+        whom.address(request);
         // Bounded: each turn uses up an idle connection, or is the last but one, or the last.
         loop {
             let idle = if take_idle { self.idle(host) } else { None };
@@ -76,8 +96,12 @@ impl Client {
                 // In a box: few requests dial, and all would carry the room for it.
                 None => Box::pin(self.dialer.dial(host, via, deadline)).await?,
             };
+            let waits = self.hold(request);
             match link.send(request, self.head_deadline(deadline)).await {
                 Ok(answer) => {
+                    if let Some(body) = waits {
+                        body.answered();
+                    }
                     let called = Called::new(host, uri.clone());
                     return Answer::check(answer, link, self.home(host), called);
                 },
@@ -92,9 +116,14 @@ impl Client {
                     }
                     (repeatable, take_idle) = (false, false);
                     *request = again();
+                    whom.address(request);
                 },
             }
         }
+    }
+
+    fn hold(&self, request: &mut Option<Outbound>) -> Option<expect::Word> {
+        expect::hold(request.as_mut()?, self.continue_time_max?)
     }
 
     fn idle(&self, host: &Host) -> Option<Box<Link>> {

@@ -139,12 +139,15 @@ pub enum CallError {
     /// No connection.
     #[error("{0}")]
     Dial(DialError),
-    /// No connection to the proxy that the environment names.
+    /// No connection to the proxy.
     #[error("proxyconnect tcp: {0}")]
     Proxy(DialError),
     /// The proxy that the environment names speaks something else than HTTP in the clear.
     #[error("a proxy with `{0}://` is not built yet")]
     ProxyNotBuilt(Box<str>),
+    /// The proxy does not open a way to the host; why, in its words.
+    #[error("{0}")]
+    ProxyRefused(Box<str>),
     /// The backend closed without an answer.
     #[error("EOF")]
     Closed,

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::request::{Line, Own};
 use crate::files::{self, FileAnswer, FileBody, Folder, Names, Wanted};
 use crate::message::{RequestBody, ResponseBody};
-use crate::plan::{BackendPlan, Host, Scheme, ThreadState, TlsId};
+use crate::plan::{BackendPlan, Host, Scheme, ThreadState, Way};
 use crate::route::percent;
 
 /// The largest file that is held in memory, to be decoded.
@@ -43,7 +43,7 @@ pub(super) async fn answer(
         authority: NOBODY.into(),
         name: NOBODY.into(),
         port: 0,
-        tls: TlsId::default(),
+        way: Way::default(),
     };
     let called = Called::new(&host, Uri::default());
     Ok(Answer { status, headers, body: AnswerBody::held(bytes), called })

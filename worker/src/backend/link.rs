@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{AbortHandle, spawn_local, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::expect::Gate;
 use super::stream::Stream;
 use crate::message::{RequestBody, UploadError};
 
@@ -53,6 +54,8 @@ pub(crate) struct Outgoing {
     body: RequestBody,
     /// Told when the last of it has been handed over, or nobody wants it any more.
     told: Option<Rc<Ledger>>,
+    /// What it waits for; nothing, usually.
+    gate: Option<Box<Gate>>,
 }
 
 /// The socket, with its bytes counted.
@@ -280,11 +283,16 @@ impl Drop for Driver {
 
 impl From<RequestBody> for Outgoing {
     fn from(body: RequestBody) -> Self {
-        Self { body, told: None }
+        Self { body, told: None, gate: None }
     }
 }
 
 impl Outgoing {
+    /// It is sent behind this.
+    pub(super) fn wait_for(&mut self, gate: Gate) {
+        self.gate = Some(Box::new(gate));
+    }
+
     /// Whether the same can be sent once more.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.body, RequestBody::Empty)
@@ -299,7 +307,12 @@ impl Body for Outgoing {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
+        let this = self.get_mut();
+        if let Some(gate) = &mut this.gate {
+            ready!(gate.poll(context));
+            this.gate = None;
+        }
+        Pin::new(&mut this.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {

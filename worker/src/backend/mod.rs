@@ -21,6 +21,8 @@ mod stream;
 pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod upgrade;
+mod connect;
+mod expect;
 pub mod via;
 
 pub(crate) use answer::Answer;

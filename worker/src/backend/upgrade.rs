@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::call::{Caller, choose, failed};
+use super::dial::Carries;
 use super::failure::{CallError, Failure};
 use super::request::{Line, Own};
 use super::stream::Stream;
@@ -81,7 +82,8 @@ pub(crate) async fn upgrade(
         CallError::Late => Failure::Late,
         error => failed(backend, url(), error),
     };
-    let mut stream = thread.client.dialer.open(host, None, deadline).await.map_err(told)?;
+    let (dialer, via) = (&thread.client.dialer, thread.plan.via(host));
+    let mut stream = dialer.open(host, via, Carries::Bytes, deadline).await.map_err(told)?;
     let value = HeaderValue::from_str(&host.authority).map_err(|_invalid| Failure::NoHosts)?;
     let client = thread.client_value(&caller.client);
     let own = Own { agent: &thread.plan.agent, client, host: &value };

@@ -1,8 +1,8 @@
-//! `HTTP_PROXY`, `NO_PROXY`: which hosts are called through a proxy. Pure.
+//! `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`, `proxy_address`: which hosts are called through a proxy. Pure.
 //!
 //! KrakenD: as Go's `ProxyFromEnvironment`: the upper-case name beats the lower-case one; this machine itself is never
 //! called through a proxy; `NO_PROXY` lists names (with what is below them), addresses, networks, each with or without
-//! a port, or `*`. Read once, at the start.
+//! a port, or `*`. Read once, at the start. What the file says of a backend beats all of it.
 
 use std::net::IpAddr;
 
@@ -18,6 +18,8 @@ pub struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     direct: Vec<Direct>,
+    /// Those of the file.
+    own: Box<[Proxy]>,
 }
 
 /// Whom requests are given to.
@@ -63,17 +65,26 @@ impl Proxies {
             http: http.as_deref().and_then(Proxy::parse),
             https: either("HTTPS_PROXY").as_deref().and_then(Proxy::parse),
             direct: direct.split(',').filter_map(Direct::parse).collect(),
+            own: Box::default(),
         }
+    }
+
+    /// With those of the file, by [`ViaId`](crate::plan::ViaId).
+    pub(crate) fn with_own(self, own: Box<[Proxy]>) -> Self {
+        Self { own, ..self }
     }
 
     /// Whether nobody is called through a proxy.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.http.is_none() && self.https.is_none()
+        self.http.is_none() && self.https.is_none() && self.own.is_empty()
     }
 
     /// Whom requests for `host` are given to.
     pub(crate) fn of(&self, host: &Host) -> Option<&Proxy> {
+        if let Some(via) = host.way.via {
+            return self.own.get(via.index());
+        }
         let proxy = match host.scheme {
             Scheme::Http => self.http.as_ref()?,
             Scheme::Https => self.https.as_ref()?,
@@ -88,7 +99,7 @@ impl Proxies {
 
 impl Proxy {
     /// A URL, or what becomes one by `http://`.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, _path) = rest.split_at_checked(end)?;

@@ -10,13 +10,14 @@ use super::client_credentials;
 use super::compile::Compiler;
 use super::files;
 use super::graphql;
-use super::host::{Host, HostError, HostId};
+use super::host::{Host, HostError, HostId, Way};
 use super::http_cache;
 use super::script;
 use super::service;
 use super::settings;
 use super::template::{AnswerSlots, Template};
-use super::tls::{self, TlsId};
+use super::tls;
+use super::via;
 use crate::backend::cache::Cache;
 use crate::backend::exchange::Reuse;
 use crate::backend::graphql::GraphQl;
@@ -210,12 +211,13 @@ fn compile_with(
     headers: HeaderPlan,
     answers: &mut AnswerSlots,
 ) -> BackendPlan {
-    let tls = tls::of_backend(compiler, backend);
-    let hosts = match service::compile(compiler, backend, tls) {
+    let way =
+        Way { tls: tls::of_backend(compiler, backend), via: via::of_backend(compiler, backend) };
+    let hosts = match service::compile(compiler, backend, way) {
         Some(service) => Hosts::Service(service),
         None => {
             let hosts = backend.host.iter().enumerate();
-            let targets = hosts.map(|(index, text)| target(compiler, backend, tls, index, text));
+            let targets = hosts.map(|(index, text)| target(compiler, backend, way, index, text));
             let targets: Arc<[HostTarget]> = targets.collect();
             Hosts::Fixed(compiler.shared.hosts.share(targets))
         },
@@ -246,7 +248,7 @@ fn compile_with(
         limits: limits::compile(&mut compiler.soft, endpoint, backend),
         files: files::folder(compiler, &backend.extra_config),
         on_error: Box::new(on_error(backend)),
-        on_redirect: on_redirect(compiler, backend),
+        on_redirect: on_redirect(backend),
         cache,
         graphql: graphql.map(Box::new),
         credentials: client_credentials::compile(compiler, backend),
@@ -258,13 +260,13 @@ fn compile_with(
 fn target(
     compiler: &mut Compiler<'_>,
     backend: &BackendConfig,
-    tls: TlsId,
+    way: Way,
     index: usize,
     text: &str,
 ) -> HostTarget {
     match Host::parse(text) {
         Ok((host, base)) => {
-            let host = compiler.hosts.place(Host { tls, ..host });
+            let host = compiler.hosts.place(Host { way, ..host });
             HostTarget::Host { host, base: base.into() }
         },
         Err(error) => {
@@ -290,15 +292,10 @@ fn on_error(backend: &BackendConfig) -> OnError {
 }
 
 /// KrakenD's keys of the namespace but `send_body_on_redirect` are of its Enterprise edition.
-fn on_redirect(compiler: &mut Compiler<'_>, backend: &BackendConfig) -> OnRedirect {
+fn on_redirect(backend: &BackendConfig) -> OnRedirect {
     let Some(namespace) = backend.extra_config.namespaces.get("backend/http/client") else {
         return OnRedirect::DropBody;
     };
-    for key in ["proxy_address"] {
-        if settings::member(&namespace.settings, key).is_some() {
-            compiler.tell(&namespace.at.key(key), format!("`{key}` is not built: it is left out"));
-        }
-    }
     let is = |key| settings::boolean(&namespace.settings, key) == Some(true);
     match (is("no_redirect"), is("send_body_on_redirect")) {
         (true, _) => OnRedirect::Stay,

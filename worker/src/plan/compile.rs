@@ -15,6 +15,7 @@ use super::shared::SharedParts;
 use super::soft::SoftPlan;
 use super::tls::ClientTlsTable;
 use super::unbuilt::{self, Unguarded, Verdict};
+use super::via::ViaTable;
 use super::{ClientPlan, DialPlan, Files, Plan, TellErrors};
 use super::{edge, endpoint, files, guard, lasting, metrics, payload, tls, wildcard};
 use crate::backend::balance::Balance;
@@ -76,6 +77,7 @@ pub(crate) struct Compiler<'a> {
     pub(super) shared: SharedParts,
     /// `client_tls` of the service and of backends.
     pub(super) client_tls: ClientTlsTable,
+    pub(super) vias: ViaTable,
     /// Of `auth/validator`: who is asked for keys.
     pub(crate) key_sources: SourcesDraft,
     /// `auth/client-credentials`
@@ -141,15 +143,12 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         refusals: Vec::new(),
         missing: Vec::new(),
         client_tls: ClientTlsTable::default(),
+        vias: ViaTable::default(),
     };
     let failures = FailureLines::compile(&mut compiler.lines);
     let verdict = judged(&mut compiler);
     let (verdict, router) = both(verdict, route(&compiler, &flags))?;
     let client_ip = client_ip(&mut compiler, &flags);
-    if config.expect_continue_timeout.positive().is_some() {
-        let at = JsonPointer::root().key("expect_continue_timeout");
-        compiler.tell(&at, "is not built: a body is sent at once, whatever `Expect` says");
-    }
     compiler.service_rate = service_rate(&mut compiler);
     let server_tls = tls::server(&mut compiler);
     tls::of_service(&mut compiler);
@@ -185,7 +184,8 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         name_servers(config),
         compiler.services.into_services(),
     );
-    let proxies = Some(options.proxies.clone()).filter(|proxies| !proxies.is_empty());
+    let proxies = options.proxies.clone().with_own(compiler.vias.into_proxies());
+    let proxies = Some(proxies).filter(|proxies| !proxies.is_empty());
     let agent = format!("KrakenD Version {version}");
     let met = |trust: &_| tls::of_keys(&options.files, trust);
     let client_of_keys = KeyClient {
@@ -300,6 +300,7 @@ fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
         reuse: if config.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive },
         dial: dial(config),
         head_time_max: config.response_header_timeout.positive(),
+        continue_time_max: config.expect_continue_timeout.positive(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use http::HeaderValue;
 
 use super::tls::TlsId;
+use super::via::ViaId;
 
 /// A host of the table in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,15 @@ pub enum Scheme {
     Https,
 }
 
+/// How a host is reached: who asks it in another way has connections of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Way {
+    /// How its certificate is judged, if it has one.
+    pub tls: TlsId,
+    /// Through which proxy of the file; none: as the environment says.
+    pub via: Option<ViaId>,
+}
+
 /// An address that requests are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -55,8 +65,8 @@ pub struct Host {
     pub name: Box<str>,
     /// The port, or the scheme's.
     pub port: u16,
-    /// How its certificate is judged, if it has one.
-    pub tls: TlsId,
+    /// How it is reached.
+    pub way: Way,
 }
 
 /// Why a text names no host that can be called.
@@ -129,7 +139,7 @@ impl Host {
             return Err(wrong());
         }
         let (authority, name) = (authority.into(), name.into());
-        Ok(Self { id: None, scheme, authority, name, port, tls: TlsId::default() })
+        Ok(Self { id: None, scheme, authority, name, port, way: Way::default() })
     }
 }
 
@@ -159,13 +169,13 @@ impl fmt::Display for Host {
 #[derive(Debug, Default)]
 pub(crate) struct HostTable {
     hosts: Vec<Host>,
-    places: HashMap<(Scheme, Box<str>, TlsId), HostId>,
+    places: HashMap<(Scheme, Box<str>, Way), HostId>,
 }
 
 impl HostTable {
     /// The place of `host`.
     pub(crate) fn place(&mut self, mut host: Host) -> HostId {
-        let key = (host.scheme, host.authority.clone(), host.tls);
+        let key = (host.scheme, host.authority.clone(), host.way);
         if let Some(found) = self.places.get(&key) {
             return *found;
         }

@@ -28,6 +28,7 @@ mod shared;
 pub(crate) mod soft;
 mod thread;
 mod tls;
+mod via;
 mod unbuilt;
 mod websocket;
 mod wildcard;
@@ -46,7 +47,7 @@ pub(crate) use compile::Compiler;
 pub use compile::{CompileOptions, check_plan, compile};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::StreamDeadline;
-pub use host::{Host, HostError, HostId, Scheme};
+pub use host::{Host, HostError, HostId, Scheme, Way};
 pub use include::{Files, Included, include};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
@@ -55,15 +56,16 @@ use soft::SoftPlan;
 pub use thread::ThreadState;
 pub(crate) use tls::ClientTlsPlan;
 pub use tls::TlsId;
+pub use via::ViaId;
 pub use websocket::WebSocketPlan;
 
 use crate::backend::balance::Balance;
+use crate::backend::cache::Cache;
 use crate::backend::exchange::Reuse;
 use crate::backend::oauth2::ClientCredentials;
 use crate::backend::pool::PoolLimits;
 use crate::backend::resolve::Resolver;
-use crate::backend::cache::Cache;
-use crate::backend::via::Proxies;
+use crate::backend::via::{Proxies, Proxy};
 use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
 use crate::files::Site;
@@ -138,7 +140,7 @@ pub struct Plan {
     pub(crate) client: ClientPlan,
     /// Serving threads; at least one.
     pub(crate) threads: usize,
-    /// Whom backends are called through (`HTTP_PROXY`); none, usually.
+    /// Whom backends are called through (`HTTP_PROXY`, `proxy_address`); none, usually.
     pub(crate) proxies: Option<Proxies>,
     /// What the gateway calls itself towards backends.
     pub(crate) agent: HeaderValue,
@@ -170,6 +172,8 @@ pub(crate) struct ClientPlan {
     pub(crate) dial: DialPlan,
     /// `response_header_timeout`.
     pub(crate) head_time_max: Option<Duration>,
+    /// `expect_continue_timeout`.
+    pub(crate) continue_time_max: Option<Duration>,
 }
 
 /// How connections are made.
@@ -231,19 +235,21 @@ impl Plan {
     pub(crate) fn find_host(&self, wanted: &Host) -> Option<HostId> {
         let is_it = |host: &&Host| {
             host.scheme == wanted.scheme
-                && host.tls == wanted.tls
+                && host.way == wanted.way
                 && host.authority.eq_ignore_ascii_case(&wanted.authority)
         };
         self.hosts.iter().find(is_it)?.id
     }
 
+    /// Who is called in place of a host.
+    pub(crate) fn via(&self, host: &Host) -> Option<&Proxy> {
+        self.proxies.as_ref()?.of(host)
+    }
+
     /// Looks up the hosts and services that backends name, so that the first requests need not; a few seconds at
     /// most.
     pub(crate) async fn warm(&self) {
-        let is_direct = |host: &&Host| match &self.proxies {
-            Some(proxies) => proxies.of(host).is_none(),
-            None => true,
-        };
+        let is_direct = |host: &&Host| self.via(host).is_none();
         let names = self.hosts.iter().filter(is_direct).map(|host| &*host.name);
         let names = names.filter(|name| name.parse::<IpAddr>().is_err());
         tokio::join!(self.resolver.warm(names), self.keys.warm());

@@ -9,7 +9,7 @@ use baton_shared::config::model::BackendConfig;
 
 use super::compile::Compiler;
 use super::host::Scheme;
-use super::tls::TlsId;
+use super::host::Way;
 use crate::backend::resolve::watch::Service;
 
 /// The services of a plan, each once.
@@ -34,11 +34,11 @@ impl Services {
         self.all.iter().any(|service| service.scheme == Scheme::Https)
     }
 
-    fn place(&mut self, name: &str, scheme: Scheme, tls: TlsId) -> usize {
-        let is_it = |one: &Service| *one.name == *name && one.scheme == scheme && one.tls == tls;
+    fn place(&mut self, name: &str, scheme: Scheme, way: Way) -> usize {
+        let is_it = |one: &Service| *one.name == *name && one.scheme == scheme && one.way == way;
         self.all.iter().position(is_it).unwrap_or_else(|| {
             let mut service = Service::new(name, scheme, self.every);
-            service.tls = tls;
+            service.way = way;
             self.all.push(service);
             self.all.len() - 1
         })
@@ -49,7 +49,7 @@ impl Services {
 pub(super) fn compile(
     compiler: &mut Compiler<'_>,
     backend: &BackendConfig,
-    tls: TlsId,
+    way: Way,
 ) -> Option<usize> {
     if !matches!(backend.sd.as_str(), "dns" | "dns-shared") {
         return None;
@@ -75,5 +75,5 @@ pub(super) fn compile(
             Scheme::Http
         },
     };
-    Some(compiler.services.place(name, scheme, tls))
+    Some(compiler.services.place(name, scheme, way))
 }

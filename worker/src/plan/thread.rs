@@ -65,6 +65,7 @@ impl ThreadState {
                     plan.client_tls.clone(),
                 ),
                 head_time_max: settings.head_time_max,
+                continue_time_max: settings.continue_time_max,
                 reuse: settings.reuse,
             },
             balancer: Balancer::new(settings.balance, plan.backends),

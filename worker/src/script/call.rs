@@ -111,7 +111,7 @@ async fn exchange(
         *request.headers_mut() = headers.clone();
         Some(request)
     };
-    let whom = Whom { host, uri, via: None };
+    let whom = Whom { host, uri, via: thread.plan.via(host) };
     let mut answer = thread.client.exchange(whom, &mut request(), request, deadline).await?;
     let is_gzip = answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
     if asks_for_gzip && is_gzip {

@@ -282,8 +282,7 @@ impl ClientCredentials {
             Style::Header => (Some(&header.0), &header.1),
             Style::Form => (None, form),
         };
-        let via = thread.plan.proxies.as_ref().and_then(|proxies| proxies.of(host));
-        let whom = Whom { host, uri, via };
+        let whom = Whom { host, uri, via: thread.plan.via(host) };
         let make = || Some(outbound(host, uri, basic, body.clone()));
         let mut request = make();
         let answer = thread.client.exchange(whom, &mut request, make, deadline).await;

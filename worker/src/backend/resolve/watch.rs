@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::conf::Conf;
 use super::{Resolver, dns, service};
-use crate::plan::{Scheme, TlsId};
+use crate::plan::{Scheme, Way};
 
 /// The first pause after a failure without a list; doubled up to `dns_cache_ttl`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(crate) struct Service {
     /// `sd_scheme`.
     pub(crate) scheme: Scheme,
     /// How the certificates of its hosts are judged.
-    pub(crate) tls: TlsId,
+    pub(crate) way: Way,
     /// `dns_cache_ttl`.
     every: Duration,
     list: Mutex<Instances>,
@@ -46,7 +46,7 @@ impl Service {
         Self {
             name: name.into(),
             scheme,
-            tls: TlsId::default(),
+            way: Way::default(),
             every,
             list: Mutex::new(Instances::default()),
             version: AtomicU64::new(0),

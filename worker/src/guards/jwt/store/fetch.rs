@@ -177,6 +177,7 @@ async fn fetch(
             Box::new([source.tls.clone()]),
         ),
         head_time_max: None,
+        continue_time_max: None,
         reuse: Reuse::Never,
     };
     let (mut host, path) = Host::parse(&source.spec.url)?;
