@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use nix::errno::Errno;
 
-use super::answer::AnswerError;
+use super::body::AnswerError;
 use crate::decode::DecodeError;
 use crate::message::UploadError;
 use crate::plan::Host;

@@ -9,10 +9,12 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Uri};
 use http_body::Body as _;
 
-use super::answer::{Answer, AnswerBody, AnswerError, Called};
-use super::call::{Caller, write_target};
+use super::answer::{Answer, Called};
+use super::body::{AnswerBody, AnswerError};
+use super::call::Caller;
 use super::failure::Failure;
 use super::request::{Line, Own};
+use super::target::write_target;
 use crate::files::{self, FileAnswer, FileBody, Folder, Names, Wanted};
 use crate::message::{RequestBody, ResponseBody};
 use crate::plan::{BackendPlan, Host, Scheme, ThreadState, Way};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use http_body::Frame;
 
-use super::answer::AnswerError;
+use super::body::AnswerError;
 
 /// How much is decoded at a time: a thousandfold at worst, so this bounds what a frame may hold.
 const STEP_BYTES: usize = 1024;

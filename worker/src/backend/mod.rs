@@ -1,12 +1,19 @@
 //! One call to a backend: balance → request → cache → exchange.
+//!
+//! [`call`] begins it · [`target`] whom it goes to · [`send`] one request of it, and [`follow`] those that redirects ask for ·
+//! [`exchange`] a connection and the head of an answer · [`answer`] the head, checked, and [`body`] what streams behind it.
 
 pub mod balance;
 pub mod exchange;
 pub mod pool;
 pub mod query;
 mod answer;
+mod body;
 pub(crate) mod cache;
 mod call;
+mod target;
+mod send;
+mod follow;
 pub(crate) mod files;
 pub(crate) mod dial;
 pub(crate) mod discover;
@@ -19,6 +26,7 @@ pub(crate) mod oauth2;
 pub(crate) mod redirect;
 mod stream;
 pub(crate) mod request;
+mod hop;
 pub(crate) mod resolve;
 pub(crate) mod upgrade;
 mod connect;
@@ -26,8 +34,9 @@ mod expect;
 pub mod via;
 
 pub(crate) use answer::Answer;
-pub use answer::{AnswerBody, AnswerError};
-pub(crate) use call::{Aim, CallValues, Caller, Decoding, aim, call, call_at, write_target};
+pub use body::{AnswerBody, AnswerError};
+pub(crate) use call::{Aim, CallValues, Caller, Decoding, aim, call, call_at};
 pub(crate) use failure::CallError;
 pub use failure::Failure;
 pub(crate) use gunzip::Gunzip;
+pub(crate) use target::write_target;

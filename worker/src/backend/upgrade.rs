@@ -18,11 +18,13 @@ use sha1::{Digest as _, Sha1};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
-use super::call::{Caller, choose, failed};
+use super::call::Caller;
 use super::dial::Carries;
 use super::failure::{CallError, Failure};
 use super::request::{Line, Own};
+use super::send::failed;
 use super::stream::Stream;
+use super::target::choose;
 use crate::connection::http1::response::put_field;
 use crate::message::RequestBody;
 use crate::plan::{BackendPlan, ThreadState};

@@ -29,7 +29,8 @@ pub(crate) use store::{Bounds, Counts, Store};
 
 use control::{Directives, Freshness, Unix, first};
 
-use super::answer::{Answer, AnswerBody, Called};
+use super::answer::{Answer, Called};
+use super::body::AnswerBody;
 use super::failure::CallError;
 use super::request::Asked;
 use crate::plan::Host;

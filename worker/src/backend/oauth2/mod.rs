@@ -29,7 +29,8 @@ use tokio::time::{Instant, timeout_at};
 
 use kept::{Kept, Style, Token, written_down};
 
-use super::answer::{Answer, AnswerError};
+use super::answer::Answer;
+use super::body::AnswerError;
 use super::exchange::{Outbound, Whom};
 use super::failure::CallError;
 use super::upgrade::base64;
