@@ -248,13 +248,13 @@ impl<T> Router<T> {
         if !self.rules.method_not_allowed {
             return None;
         }
-        let mut spans = Spans::new();
+        let mut left = Vec::new();
+        if let Some(own) = self.tree(method) {
+            let _found_nothing = own.finds_among(path, &mut left);
+        }
         let others = self.trees.iter().filter(|(other, _)| other != method);
         let allowed: Vec<&str> = others
-            .filter(|(_, tree)| {
-                spans.clear();
-                tree.find(path, &mut spans).is_some()
-            })
+            .filter(|(_, tree)| tree.finds_among(path, &mut left))
             .map(|(method, _)| method.as_str())
             .collect();
         (!allowed.is_empty()).then(|| allowed.join(", "))

@@ -92,6 +92,7 @@ impl TreeBuilder {
 }
 
 /// What is left to try when a path of text turns out to be a dead end.
+#[derive(Clone, Copy)]
 struct Retry {
     next: Next,
     /// Where the value begins.
@@ -107,6 +108,16 @@ enum Next {
 }
 
 type Retries = SmallVec<[Retry; 8]>;
+
+/// What trees left to try.
+pub(super) type Leftovers<'t> = Vec<Leftover<'t>>;
+
+pub(super) struct Leftover<'t> {
+    tree: &'t Tree,
+    retry: Retry,
+    /// Where the text of the node begins that it belongs to.
+    node_at: usize,
+}
 
 impl Tree {
     /// The route for this path; the values of its placeholders are in `spans` then.
@@ -140,6 +151,65 @@ impl Tree {
                 Step::DeadEnd | Step::OtherSlash => next = None,
             }
         }
+    }
+
+    /// Whether there is a route, for the `Allow` of a 405. gin hands on from tree to tree what was left to try, and so may
+    /// find the route of another method.
+    pub(super) fn finds_among<'t>(&'t self, path: &[u8], left: &mut Leftovers<'t>) -> bool {
+        let (mut spans, mut retries) = (Spans::new(), Retries::new());
+        let (mut tree, mut at, mut from) = (self, ROOT, 0);
+        loop {
+            let mut step = tree.text_step(path, at, from, &mut spans, &mut retries);
+            left.extend(retries.drain(..).map(|retry| Leftover { tree, retry, node_at: from }));
+            let mut dead_at = from + tree.prefix_in(path, at, from);
+            while matches!(step, Step::DeadEnd) {
+                let Some(Leftover { tree: owner, retry, .. }) = tree.next_of(left, path, dead_at)
+                else {
+                    return false;
+                };
+                let Next::Wild(wild) = retry.next else { return true };
+                tree = owner;
+                step = tree.wild_step(path, wild, retry.from, &mut spans, &mut retries);
+                let rests = retries.drain(..);
+                left.extend(rests.map(|retry| Leftover { tree, retry, node_at: retry.from }));
+                dead_at = path.len();
+            }
+            match step {
+                Step::Found(_) => return true,
+                Step::OtherSlash | Step::DeadEnd => return false,
+                Step::On(next, behind) => (at, from) = (next, behind),
+            }
+        }
+    }
+
+    /// What is tried next behind a dead end: of other trees only what began no later, and nothing behind a placeholder
+    /// or before a last slash.
+    fn next_of<'t>(
+        &self,
+        left: &mut Leftovers<'t>,
+        path: &[u8],
+        dead_at: usize,
+    ) -> Option<Leftover<'t>> {
+        let is_over = matches!(path.get(dead_at..), None | Some(b"" | b"/"));
+        loop {
+            let next = left.pop()?;
+            if std::ptr::eq(next.tree, self) {
+                return Some(next);
+            }
+            if is_over {
+                left.push(next);
+                return None;
+            }
+            if next.node_at <= dead_at {
+                return Some(next);
+            }
+        }
+    }
+
+    /// How much of the path at `from` is the text of the node, which is all or nothing.
+    fn prefix_in(&self, path: &[u8], at: NodeId, from: usize) -> usize {
+        let prefix = self.prefix(self.node(at));
+        if path.get(from..).is_some_and(|left| left.starts_with(prefix)) { prefix.len() } else { 0 }
     }
 
     /// Matches the text of `at` at `from`, then chooses what follows: text first.

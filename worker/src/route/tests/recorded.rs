@@ -272,3 +272,40 @@ fn routes_that_cannot_stand_beside_each_other_name_both() {
     let twice = refused(&["GET /d/*x", "GET /d/*y"]);
     assert!(matches!(twice.fault, RouteFault::Duplicate { .. }));
 }
+
+/// gin goes from tree to tree with what was left to try, and may find the route of another method.
+#[test]
+fn the_methods_of_a_405_are_those_that_gin_finds() {
+    check(
+        &["GET /a", "GET /:x", "POST /b"],
+        rules(),
+        &[
+            ("DELETE /a", "405 GET, POST"),
+            ("DELETE /q", "405 GET"),
+            ("DELETE /b", "405 GET, POST"),
+            ("POST /a", "405 GET"),
+            ("PUT /nope/x", "404"),
+        ],
+    );
+    check(
+        &["GET /x.y/", "GET /:x", "PUT /e"],
+        rules(),
+        &[
+            ("POST /x.y", "405 PUT"),
+            ("OPTIONS /x.y", "405 PUT"),
+            ("DELETE /e", "405 GET, PUT"),
+            ("PUT /x.y", "404"),
+        ],
+    );
+    check(
+        &["GET /a/b/c", "GET /a/:x/c", "POST /a/b", "PUT /z/:y"],
+        rules(),
+        &[
+            ("DELETE /a/b/c", "405 GET, POST"),
+            ("DELETE /a/b", "405 POST"),
+            ("POST /a/b/c", "405 GET"),
+            ("DELETE /z/1", "405 PUT"),
+            ("PUT /a/b/c", "405 GET, POST"),
+        ],
+    );
+}
