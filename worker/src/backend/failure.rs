@@ -64,7 +64,7 @@ pub enum Failure {
     Status {
         /// What the backend answered.
         status: StatusCode,
-        /// The backend's method.
+        /// The backend's method, as it is written.
         method: Method,
         /// Its `url_pattern`, as KrakenD rewrites it.
         pattern: Box<str>,
@@ -79,8 +79,8 @@ pub enum Failure {
         status: StatusCode,
         /// Its body.
         body: Bytes,
-        /// What the body is.
-        content_type: HeaderValue,
+        /// What the body is; none where it is empty and nobody says.
+        content_type: Option<HeaderValue>,
     },
     /// The client's body is not what `validation/json-schema` asks for: 400.
     #[error("{0}")]

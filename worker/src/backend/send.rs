@@ -246,8 +246,8 @@ impl<'a> Sender<'a> {
         let is_good = matches!(answer.status, StatusCode::OK | StatusCode::CREATED);
         let is_followed =
             redirect::is_followed(answer.status) && answer.headers.contains_key(LOCATION);
-        let fails =
-            self.caller.decoding == Decoding::Gunzip && *self.backend.on_error == OnError::Fail;
+        let fails = self.caller.decoding == Decoding::Gunzip
+            && matches!(*self.backend.on_error, OnError::Fail { .. });
         fails && !is_good && !is_followed
     }
 }

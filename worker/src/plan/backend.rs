@@ -90,8 +90,8 @@ pub(crate) enum HostTarget {
 /// `backend/http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OnError {
-    /// The client gets 500.
-    Fail,
+    /// The client gets 500, and where errors are told the method as the file has it.
+    Fail { method: Method },
     /// `return_error_code`: the client gets the backend's status and body.
     PassStatus,
     /// `return_error_details`: the client gets 200 and an `error_NAME` object.
@@ -278,16 +278,19 @@ fn target(
 
 /// Details beat the code; an empty name of the details disables both.
 fn on_error(backend: &BackendConfig) -> OnError {
+    let fail = || OnError::Fail {
+        method: Method::from_bytes(backend.method.as_bytes()).unwrap_or_default(),
+    };
     let Some(namespace) = backend.extra_config.namespaces.get("backend/http") else {
-        return OnError::Fail;
+        return fail();
     };
     match settings::string(&namespace.settings, "return_error_details") {
-        Some("") => OnError::Fail,
+        Some("") => fail(),
         Some(name) => OnError::Tell { name: name.into() },
         None if settings::boolean(&namespace.settings, "return_error_code") == Some(true) => {
             OnError::PassStatus
         },
-        None => OnError::Fail,
+        None => fail(),
     }
 }
 

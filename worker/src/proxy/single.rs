@@ -139,17 +139,17 @@ async fn failed(
 ) -> Result<Part, Failure> {
     let Answer { status, mut headers, mut body, called } = answer;
     match &*backend.on_error {
-        OnError::Fail => {
+        OnError::Fail { method } => {
             // What is here of the body is read, so that its connection can be used again.
             body.take_if_here();
             let pattern = backend.shown_pattern();
             let url = called.url(&thread.plan);
-            Err(Failure::Status { status, method: backend.method.clone(), pattern, url })
+            Err(Failure::Status { status, method: method.clone(), pattern, url })
         },
         OnError::PassStatus => {
             let (body, _) = collect(body).await?;
-            let content_type = headers.remove(CONTENT_TYPE);
-            let content_type = content_type.unwrap_or_else(|| sniffed(&body));
+            let sniffed = || Some(sniffed(&body)).filter(|_| !body.is_empty());
+            let content_type = headers.remove(CONTENT_TYPE).or_else(sniffed);
             Err(Failure::Passed { status, body, content_type })
         },
         OnError::Tell { name } => {

@@ -127,7 +127,7 @@ pub(crate) fn failed(thread: &ThreadState, failure: Failure) -> Response {
             response.body = ResponseBody::Full(Bytes::from(error.text));
         },
         (TellErrors::Yes, Failure::Passed { body, content_type, .. }) => {
-            response.headers.insert(CONTENT_TYPE, content_type);
+            response.headers.extend(content_type.map(|content_type| (CONTENT_TYPE, content_type)));
             response.body = ResponseBody::Full(body);
         },
         (TellErrors::Yes, failure) => {

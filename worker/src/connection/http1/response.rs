@@ -149,8 +149,12 @@ fn put_head(
     out.extend_from_slice(status.canonical_reason().unwrap_or("status code").as_bytes());
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(lines);
+    // Go: nothing follows that a type could be said of.
+    let has_type = status != StatusCode::NOT_MODIFIED;
+    let is_ours =
+        |name: &HeaderName| *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
     for (name, value) in headers {
-        if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
+        if !is_ours(name) && (has_type || *name != header::CONTENT_TYPE) {
             put_field(out, name, value.as_bytes());
         }
     }
