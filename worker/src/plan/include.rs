@@ -2,6 +2,9 @@
 //! and saving one of them reloads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use baton_shared::config::Sources;
 use baton_shared::config::model::{Namespace, ServiceConfig};
@@ -15,7 +18,36 @@ use crate::guards::jwt;
 const SCHEMA_FILES_MAX: usize = 256;
 
 /// Files by their path, or why they cannot be read.
-pub type Files = BTreeMap<String, Result<Vec<u8>, String>>;
+pub type Files = BTreeMap<String, Result<Content, String>>;
+
+/// What a file holds. Many hold keys: of none more than its length is ever shown.
+#[derive(Clone)]
+pub struct Content(Arc<[u8]>);
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// What stands at a path.
+pub(super) fn content(sources: &mut dyn Sources, path: &str) -> Result<Content, String> {
+    sources.file(path).map(Content::from)
+}
 
 /// What was read, and what is to be said of it.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +63,12 @@ pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Include
     let mut included = Included { files: Files::new(), notices: graphql::include(config, sources) };
     tls::read(config, sources, &mut included.files);
     for path in script_sources(config) {
-        let content = sources.file(&path);
+        let content = content(sources, &path);
         included.files.insert(path, content);
     }
     for endpoint in &config.endpoints {
         for path in jwt::files(endpoint) {
-            let read = || sources.file(path);
+            let read = || content(sources, path);
             included.files.entry(path.to_owned()).or_insert_with(read);
         }
         if let Some(block) = endpoint.extra_config.namespaces.get("validation/json-schema") {
@@ -81,8 +113,19 @@ fn read_schemas(
             return Err(format!("it refers to more than {SCHEMA_FILES_MAX} files"));
         }
         for path in wanted {
-            let content = sources.file(&path);
+            let content = content(sources, &path);
             files.insert(path, content);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_holds_is_never_shown() {
+        let files = Files::from([("tls.key".to_owned(), Ok(Content::from(vec![83; 7])))]);
+        assert_eq!(format!("{files:?}"), r#"{"tls.key": Ok(7 bytes)}"#);
     }
 }

@@ -48,7 +48,7 @@ pub use compile::{CompileOptions, check_plan, compile};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::StreamDeadline;
 pub use host::{Host, HostError, HostId, Scheme, Way};
-pub use include::{Files, Included, include};
+pub use include::{Content, Files, Included, include};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
 pub(crate) use script::Scripts;

@@ -10,7 +10,7 @@ use baton_shared::words::JsonPointer;
 use rustls::ClientConfig;
 
 use super::compile::Compiler;
-use super::include::Files;
+use super::include::{Files, content};
 use super::settings;
 use crate::guards::jwt::Trust;
 use crate::tls::server::{Fault, ServerTls};
@@ -57,7 +57,7 @@ struct Included<'a>(&'a Files);
 impl Sources for Included<'_> {
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
         let missing = || Err(format!("open {path}: no such file or directory"));
-        self.0.get(path).cloned().unwrap_or_else(missing)
+        self.0.get(path).map_or_else(missing, |file| file.clone().map(|content| content.to_vec()))
     }
 }
 
@@ -87,11 +87,11 @@ pub(super) fn read(config: &ServiceConfig, sources: &mut dyn Sources, files: &mu
         paths.extend(pairs.flat_map(|pair| [pair.certificate.clone(), pair.private_key.clone()]));
     }
     for path in paths.iter().filter(|path| !path.is_empty()) {
-        files.entry(path.clone()).or_insert_with(|| sources.file(path));
+        files.entry(path.clone()).or_insert_with(|| content(sources, path));
     }
     if needs_clients || is_called {
         for path in roots::system_bundles() {
-            let found = files.entry(path.clone()).or_insert_with(|| sources.file(&path));
+            let found = files.entry(path.clone()).or_insert_with(|| content(sources, &path));
             if found.is_ok() {
                 break;
             }

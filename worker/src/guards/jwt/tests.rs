@@ -83,7 +83,7 @@ impl Bench {
             endpoint.extra_config.namespaces.insert(spelling, namespace);
         }
         let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
-        let files = Files::from([("k.json".to_owned(), Ok(set.into_bytes()))]);
+        let files = Files::from([("k.json".to_owned(), Ok(set.into_bytes().into()))]);
         let options = CompileOptions { threads: 1, files, ..CompileOptions::default() };
         Self(ThreadState::new(Arc::new(crate::plan::compile(&config, &options).unwrap())))
     }
