@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::backend::Failure;
 use crate::files::{Claim, Site};
 use crate::guards::{EndpointGuards, Gates};
-use crate::message::{Head, Request, RequestBody, Response};
+use crate::message::{Head, Peer, Request, RequestBody, Response};
 use crate::plan::{Endpoint, Plan, ThreadState};
 use crate::proxy::{self, Asked};
 use crate::route::table::Target;
@@ -113,7 +113,8 @@ pub(crate) async fn answer(
             }
         },
         Some(guards @ EndpointGuards { gates: Some(gates), .. }) => {
-            return Box::pin(gated(thread, endpoint, (guards, gates), asked, body, begun)).await;
+            let (guards, peer) = ((guards, &**gates), &request.peer);
+            return Box::pin(gated(thread, endpoint, guards, asked, body, peer, begun)).await;
         },
     };
     let answer = proxy::pipe(thread, endpoint, &asked, body, begun).await;
@@ -127,13 +128,14 @@ async fn gated(
     (guards, gates): (&EndpointGuards, &Gates),
     asked: Asked<'_>,
     body: RequestBody,
+    peer: &Peer,
     begun: Instant,
 ) -> Response {
     let deadline = begun + endpoint.timeout;
     let mut admitted = None;
     let asked = match gates.admit(thread, asked, &mut admitted, deadline).await {
         Ok(asked) => asked,
-        Err(refusal) => return respond::refused(refusal),
+        Err(refusal) => return respond::refused(thread, refusal),
     };
     let scripts = gates.scripts.as_deref();
     let (seen, values);
@@ -155,6 +157,9 @@ async fn gated(
         Ok(body) => body,
         Err(refused) => return *refused,
     };
+    if let Err(refusal) = gates.admit_address(thread, asked.head, peer) {
+        return respond::refused(thread, refusal);
+    }
     let answer = match scripts.and_then(|scripts| scripts.proxy.as_ref()) {
         None => proxy::gated(thread, endpoint, gates, &asked, body, begun).await,
         Some(script) => {

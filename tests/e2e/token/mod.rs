@@ -1,7 +1,11 @@
-//! Who may come in, and with whose keys: providers that rotate, fail, hang, lie; tokens for backends.
+//! Who may come in: from where, with which password, with whose keys: providers that rotate, fail, hang, lie; tokens for
+//! backends.
 
+mod basic;
+mod claims;
 mod credentials;
 mod expressions;
+mod ip_filter;
 mod oidc;
 mod provider;
 mod revoker;

@@ -3,21 +3,24 @@
 //! What protects and is not built does not fail open: such an endpoint refuses.
 
 pub(crate) mod api_keys;
+pub(crate) mod basic;
 pub(crate) mod bot_detector;
 pub(crate) mod cel;
 pub mod client_ip;
 pub(crate) mod cors;
 pub(crate) mod http_security;
+pub(crate) mod ip_filter;
 pub mod json_schema;
 pub(crate) mod pattern;
 pub(crate) mod jwt;
 pub(crate) mod rate_limit;
 pub(crate) mod service;
 
+use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::backend::Failure;
-use crate::message::{RequestBody, Response};
+use crate::message::{Head, Peer, RequestBody, Response};
 use crate::payload::Payload;
 use crate::plan::{Scripts, ThreadState};
 use crate::proxy::Asked;
@@ -27,7 +30,9 @@ pub(crate) use jwt::Admitted;
 
 use self::cel::AtEndpoint;
 use api_keys::ApiKeys;
+use basic::Basic;
 use bot_detector::BotDetector;
+use ip_filter::IpFilter;
 use json_schema::JsonSchema;
 use jwt::{Signer, Signing};
 use rate_limit::RateLimit;
@@ -41,8 +46,14 @@ pub enum Refusal {
     Bot,
     /// It brings no token that is good here: 401.
     Unauthorized,
+    /// It brings no name and password that are good here: 401, and how to say them.
+    NoCredentials,
     /// Its token does not allow it: 403.
     Forbidden,
+    /// The service takes no requests from its address: 403.
+    Address,
+    /// The endpoint takes none, with this status.
+    AddressHere(StatusCode),
     /// The client asks too often: 429.
     ClientLimited,
     /// All together ask too often: 503.
@@ -67,6 +78,8 @@ pub(crate) struct Gates {
     pub(crate) bots: Option<Box<BotDetector>>,
     /// `auth/api-keys`: what key it asks for.
     pub(crate) api_keys: Option<ApiKeys>,
+    /// `auth/basic`: whose name and password it asks for.
+    pub(crate) basic: Option<Basic>,
     /// `auth/validator`: what token it asks for.
     pub(crate) token: Option<jwt::Gate>,
     /// `auth/signer`: what becomes of its answers.
@@ -75,6 +88,8 @@ pub(crate) struct Gates {
     pub(crate) scripts: Option<Box<Scripts>>,
     /// `validation/cel`.
     pub(crate) cel: Option<Box<AtEndpoint>>,
+    /// The plugin `ip-filter`: from where it may be asked.
+    pub(crate) addresses: Option<Box<IpFilter>>,
     /// `validation/json-schema`.
     pub(crate) schema: Option<Box<JsonSchema>>,
 }
@@ -89,7 +104,7 @@ impl EndpointGuards {
     ) -> Result<RequestBody, Box<Response>> {
         let soft = &thread.plan.soft;
         let limited = self.rate_limits.iter().try_for_each(|limit| limit.check(soft, asked));
-        limited.map_err(|refusal| Box::new(respond::refused(refusal)))?;
+        limited.map_err(|refusal| Box::new(respond::refused(thread, refusal)))?;
         let bounded = self.payload.bound(body);
         bounded.map_err(|error| Box::new(respond::failed(thread, Failure::Upload(error))))
     }
@@ -125,6 +140,9 @@ impl Gates {
             None => None,
             Some(keys) => keys.check(&thread.plan.soft, asked.head)?,
         };
+        if let Some(basic) = &self.basic {
+            basic.check(thread, asked.head, deadline).await?;
+        }
         let asked = match &self.token {
             None => match head {
                 None => asked,
@@ -140,5 +158,20 @@ impl Gates {
             signing.ready(thread, deadline).await?;
         }
         Ok(asked)
+    }
+
+    /// What stands behind limits: from where it may be asked.
+    pub(crate) fn admit_address(
+        &self,
+        thread: &ThreadState,
+        head: &Head,
+        peer: &Peer,
+    ) -> Result<(), Refusal> {
+        match &self.addresses {
+            Some(filter) if !filter.passes(&thread.plan.client_ip, head, peer) => {
+                Err(Refusal::AddressHere(filter.status))
+            },
+            Some(_) | None => Ok(()),
+        }
     }
 }

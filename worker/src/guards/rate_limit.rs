@@ -4,7 +4,8 @@
 //! On the way: behind everything that can refuse for free, before the pipe. No await, no lock; a word of
 //! shared memory for all, a few cache lines for a client.
 //! KrakenD: the client's limit first (429), then the limit of all (503), so a request that is refused for
-//! its client takes nothing from the others. A client who cannot be told apart (no such header) gets 429.
+//! its client takes nothing from the others. A client who cannot be told apart (no such header) gets 429. A claim of the
+//! token (`param`, `JWT.sub`) tells clients apart there only where a `url_pattern` names it too; here always.
 //! The limit of the service is that of each endpoint, with one state for all of them; it stands before the
 //! endpoint's own.
 
@@ -19,7 +20,7 @@ use baton_shared::words::Monotonic;
 use super::Refusal;
 use super::client_ip::ClientAddress;
 use crate::message::Head;
-use crate::plan::settings::{number, shown};
+use crate::plan::settings::{number, shown, string};
 use crate::plan::soft::{Bucket, SoftPlan};
 use crate::proxy::Asked;
 use crate::route::params;
@@ -43,6 +44,8 @@ enum ClientKey {
     Field(Box<str>),
     /// By the value of the placeholder with this index; none: the endpoint does not have it.
     Param(Option<usize>),
+    /// By this claim of the token.
+    Claim(Box<str>),
 }
 
 impl RateLimit {
@@ -72,6 +75,7 @@ impl ClientKey {
             },
             Self::Field(name) => field(asked.head, name),
             Self::Param(index) => index.and_then(|index| asked.params.value(index)),
+            Self::Claim(name) => asked.token.and_then(|token| token.param(name)),
         };
         text.filter(|text| !text.is_empty()).map(count)
     }
@@ -102,6 +106,16 @@ fn field<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
     head.field(name).filter(|_| !name.eq_ignore_ascii_case("host"))
 }
 
+/// What a claim is called among the parameters of a request.
+const CLAIM: &str = "JWT.";
+
+/// Whether an endpoint asks for a token (`auth/validator`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tokens {
+    Checked,
+    None,
+}
+
 /// The block as KrakenD reads it: what has the wrong type is not there.
 #[derive(Clone, Debug)]
 pub(crate) struct RateConfig {
@@ -114,6 +128,12 @@ enum Strategy {
     Ip,
     Header,
     Param,
+}
+
+/// The claim by which a block tells clients apart.
+pub(crate) fn claim(settings: &Node) -> Option<&str> {
+    let key = string(settings, "key").filter(|_| Strategy::read(settings) == Ok(Strategy::Param));
+    key?.strip_prefix(CLAIM)
 }
 
 impl RateConfig {
@@ -159,6 +179,7 @@ impl RateConfig {
     pub(crate) fn compile(
         &self,
         route: &str,
+        tokens: Tokens,
         mut tell: impl FnMut(&str, String),
     ) -> Option<RateLimit> {
         let client = self.client.as_ref().map(|(strategy, key, limit)| {
@@ -167,8 +188,9 @@ impl RateConfig {
                     field: Some(key.as_str().into()).filter(|_| !key.is_empty()),
                 },
                 Strategy::Header => ClientKey::Field(key.as_str().into()),
-                Strategy::Param => {
-                    ClientKey::Param(params::names(route).iter().position(|name| name == key))
+                Strategy::Param => match (key.strip_prefix(CLAIM), tokens) {
+                    (Some(claim), Tokens::Checked) => ClientKey::Claim(claim.into()),
+                    _ => ClientKey::Param(params::names(route).iter().position(|name| name == key)),
                 },
             };
             if let Some(text) = nobody_passes(&key, route) {
@@ -186,7 +208,10 @@ fn nobody_passes(key: &ClientKey, route: &str) -> Option<String> {
     let what = match key {
         ClientKey::Field(name) if name.is_empty() => "is no header".to_owned(),
         ClientKey::Param(None) => format!("is no placeholder of `{route}`"),
-        ClientKey::Address { .. } | ClientKey::Field(_) | ClientKey::Param(Some(_)) => return None,
+        ClientKey::Address { .. }
+        | ClientKey::Field(_)
+        | ClientKey::Param(Some(_))
+        | ClientKey::Claim(_) => return None,
     };
     Some(format!("{what}: every request is refused (429)"))
 }
@@ -253,7 +278,7 @@ mod tests {
             let (mut soft, mut said) = (SoftPlan::default(), Vec::new());
             let mut tell = |key: &str, text| said.push(format!("{key}: {text}"));
             let config = RateConfig::read(settings, "test", &mut soft, &mut tell);
-            let limit = config.compile(route, &mut tell);
+            let limit = config.compile(route, Tokens::Checked, &mut tell);
             Self { soft, limit, said }
         }
 
@@ -354,6 +379,8 @@ mod tests {
         );
         assert_eq!(bench.ask("1.1.1.1", &[]), 'c');
         assert!(Bench::new(&block.replace("Id", "id"), "/a/:id").said.is_empty());
+        let bench = Bench::new(&block.replace("Id", "JWT.sub"), "/a/:id");
+        assert_eq!((bench.ask("1.1.1.1", &[]), bench.said.len()), ('c', 0), "without a token");
         let block = r#"{"client_max_rate": 1, "strategy": "header"}"#;
         assert_eq!(Bench::new(block, "/a").said.len(), 1);
         let block = r#"{"client_max_rate": 1, "strategy": "cookie"}"#;

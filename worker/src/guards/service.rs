@@ -1,4 +1,4 @@
-//! Guards of the whole service: CORS, `security/http`, the bot detector.
+//! Guards of the whole service: `ip-filter`, CORS, `security/http`, the bot detector.
 //!
 //! On the way: around everything that [`crate::serve`] does. A service without them never comes here; with them the route is
 //! looked up here, since what they hold for depends on it.
@@ -11,20 +11,24 @@ use http::HeaderValue;
 use http::header::ALLOW;
 use tokio::time::Instant;
 
+use super::Refusal;
 use super::bot_detector::BotDetector;
 use super::cors::{Cors, Crossing};
 use super::http_security::{HttpSecurity, Secured};
+use super::ip_filter::IpFilter;
 use crate::message::{Head, Request, RequestBody, Response};
 use crate::plan::ThreadState;
 use crate::respond;
 use crate::route::table::Target;
-use crate::route::{Found, Miss, Params, Refusal};
+use crate::route::{self, Found, Miss, Params};
 use crate::script::{Block, endpoint};
 use crate::serve::{self, Lead};
 
 /// Those that a service has; at least one.
 #[derive(Debug)]
 pub(crate) struct ServiceGuards {
+    /// The plugin `ip-filter`: in front of everything, as every plugin of the server.
+    pub(crate) addresses: Option<IpFilter>,
     pub(crate) cors: Option<Cors>,
     pub(crate) security: Option<HttpSecurity>,
     /// `modifier/lua-endpoint`.
@@ -49,6 +53,13 @@ pub(crate) async fn guarded(
     request: &mut Request,
     body: RequestBody,
 ) -> Response {
+    if let Some(filter) = &guards.addresses
+        && !filter.passes(&thread.plan.client_ip, &request.head, &request.peer)
+    {
+        // In front of what writes the log, in KrakenD.
+        request.unlogged.set(true);
+        return respond::refused(thread, Refusal::Address);
+    }
     let lead = Lead::of(&thread.plan, &request.head);
     let (reach, allow) = reach(&lead);
     let mut lines = Vec::new();
@@ -96,7 +107,7 @@ fn reach(lead: &Lead<'_, '_>) -> (Reach, Option<String>) {
             Ok(Found { value: Target::Health, .. })
             | Err(
                 Miss::Redirect(_)
-                | Miss::Refused(Refusal::EncodedParam | Refusal::BadParamEscape(_)),
+                | Miss::Refused(route::Refusal::EncodedParam | route::Refusal::BadParamEscape(_)),
             ),
         ) => Reach::Outer,
         Lead::Route(Ok(_) | Err(Miss::NotFound)) => Reach::All,
@@ -119,7 +130,7 @@ impl ServiceGuards {
         lines: &mut Vec<u8>,
     ) -> Result<Response, Box<Response>> {
         self.secure(request, lines)?;
-        self.turn_bots_away(&request.head)?;
+        self.turn_bots_away(thread, &request.head)?;
         Ok(serve::answer(thread, request, body, Some(Box::new(lead))).await)
     }
 
@@ -134,7 +145,7 @@ impl ServiceGuards {
     ) -> Result<Response, Box<Response>> {
         self.secure(request, lines)?;
         let body = script(thread, block, request, body).await?;
-        self.turn_bots_away(&request.head)?;
+        self.turn_bots_away(thread, &request.head)?;
         Ok(serve::answer(thread, request, body, Some(Box::new(lead))).await)
     }
 
@@ -146,9 +157,9 @@ impl ServiceGuards {
         Ok(())
     }
 
-    fn turn_bots_away(&self, head: &Head) -> Result<(), Box<Response>> {
+    fn turn_bots_away(&self, thread: &ThreadState, head: &Head) -> Result<(), Box<Response>> {
         let Some(bots) = &self.bots else { return Ok(()) };
-        bots.check(head).map_err(|refusal| Box::new(respond::refused(refusal)))
+        bots.check(head).map_err(|refusal| Box::new(respond::refused(thread, refusal)))
     }
 }
 

@@ -26,6 +26,7 @@ use crate::backend::resolve::Resolver;
 use crate::backend::resolve::conf::Servers;
 use crate::backend::via::Proxies;
 use crate::guards::api_keys::{self, Keys};
+use crate::guards::basic::{self, Checks, Users};
 use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{self, KeyClient, SourcesDraft};
 use crate::guards::rate_limit::RateConfig;
@@ -84,6 +85,8 @@ pub(crate) struct Compiler<'a> {
     pub(super) credentials: Vec<Arc<ClientCredentials>>,
     /// `auth/api-keys`
     pub(super) api_keys: Option<Arc<Keys>>,
+    /// `auth/basic`
+    pub(super) users: Option<Arc<Users>>,
     /// Backend entries so far.
     pub(super) backends: usize,
     notices: Vec<Notice>,
@@ -104,7 +107,7 @@ impl Compiler<'_> {
     }
 
     /// Says why this cannot be served here and now: a file that cannot be read.
-    pub(super) fn miss(&mut self, at: &JsonPointer, text: impl Into<String>) {
+    pub(crate) fn miss(&mut self, at: &JsonPointer, text: impl Into<String>) {
         self.missing.push(self.service.source.notice(at, text));
     }
 
@@ -138,6 +141,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         key_sources: SourcesDraft::default(),
         credentials: Vec::new(),
         api_keys: None,
+        users: None,
         backends: 0,
         notices: Vec::new(),
         refusals: Vec::new(),
@@ -153,6 +157,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let server_tls = tls::server(&mut compiler);
     tls::of_service(&mut compiler);
     compiler.api_keys = api_keys::compile_keys(&mut compiler);
+    compiler.users = basic::compile_service(&mut compiler);
     let endpoints: Vec<_> = config
         .endpoints
         .iter()
@@ -221,6 +226,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         keys,
         credentials: compiler.credentials.into(),
         revoker,
+        checks: Checks::new(threads),
         tokens_kept: tokens_kept(config).div_ceil(threads),
         tls: server_tls,
         client_tls,

@@ -9,13 +9,15 @@ use baton_shared::words::JsonPointer;
 use super::compile::Compiler;
 use super::{payload, script};
 use crate::guards::api_keys;
+use crate::guards::basic;
 use crate::guards::bot_detector::BotDetector;
 use crate::guards::cel::{self, AtEndpoint};
 use crate::guards::cors::{Cors, MaxAgeIsNoText};
 use crate::guards::http_security::HttpSecurity;
+use crate::guards::ip_filter;
 use crate::guards::json_schema::JsonSchema;
 use crate::guards::jwt;
-use crate::guards::rate_limit::RateLimit;
+use crate::guards::rate_limit::{RateLimit, Tokens};
 use crate::guards::service::ServiceGuards;
 use crate::guards::{EndpointGuards, Gates};
 use crate::payload::Payload;
@@ -24,12 +26,14 @@ use crate::payload::Payload;
 pub(super) fn service(compiler: &mut Compiler<'_>) -> Option<Box<ServiceGuards>> {
     let extra = &compiler.service.extra_config;
     let guards = ServiceGuards {
+        addresses: ip_filter::of_service(compiler),
         cors: cors(compiler, extra),
         security: security(compiler, extra),
         script: script::service(compiler),
         bots: bot_detector(compiler, extra).map(|detector| *detector),
     };
-    let any = guards.cors.is_some()
+    let any = guards.addresses.is_some()
+        || guards.cors.is_some()
         || guards.security.is_some()
         || guards.script.is_some()
         || guards.bots.is_some();
@@ -62,17 +66,22 @@ fn gates(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Option<Box<Gat
         scripts.endpoint = None;
     }
     let known_keys = compiler.api_keys.clone();
+    let users = compiler.users.clone();
     let gates = Gates {
         bots: bot_detector(compiler, &config.extra_config),
         api_keys: api_keys::compile(compiler, known_keys.as_ref(), config),
+        basic: basic::compile(compiler, users.as_ref(), config),
         token: jwt::compile(compiler, config),
         signing,
         scripts,
         cel: cel(compiler, config),
+        addresses: ip_filter::of_endpoint(compiler, config).map(Box::new),
         schema: schema(compiler, config),
     };
     let any = gates.bots.is_some()
         || gates.api_keys.is_some()
+        || gates.basic.is_some()
+        || gates.addresses.is_some()
         || gates.token.is_some()
         || gates.signing.is_some()
         || gates.scripts.is_some()
@@ -93,11 +102,15 @@ fn rate_limits(
         let owner = format!("{NAMESPACE}\0{} {}", config.method, config.route);
         compiler.rate_config(block, &owner)
     });
+    let tokens = match config.extra_config.namespaces.contains_key("auth/validator") {
+        true => Tokens::Checked,
+        false => Tokens::None,
+    };
     let service = compiler.service_rate.clone();
     let service_at = JsonPointer::root().key("extra_config").key("qos/ratelimit/service");
     let blocks = [(service, &service_at), (own, block.map_or(&config.at, |block| &block.at))];
     let limits = blocks.into_iter().filter_map(|(limits, at)| {
-        limits?.compile(&config.route, |key, text| compiler.tell(&at.key(key), text))
+        limits?.compile(&config.route, tokens, |key, text| compiler.tell(&at.key(key), text))
     });
     limits.collect()
 }

@@ -11,6 +11,7 @@ use baton_shared::config::model::{Namespace, ServiceConfig};
 use baton_shared::control::message::Notice;
 
 use super::{graphql, script, settings, tls};
+use crate::guards::basic;
 use crate::guards::json_schema::{self, JsonSchema};
 use crate::guards::jwt;
 
@@ -65,6 +66,11 @@ pub fn include(config: &mut ServiceConfig, sources: &mut dyn Sources) -> Include
     for path in script_sources(config) {
         let content = content(sources, &path);
         included.files.insert(path, content);
+    }
+    let extras = config.endpoints.iter().map(|endpoint| &endpoint.extra_config);
+    for path in std::iter::once(&config.extra_config).chain(extras).filter_map(basic::files) {
+        let read = || content(sources, path);
+        included.files.entry(path.to_owned()).or_insert_with(read);
     }
     for endpoint in &config.endpoints {
         for path in jwt::files(endpoint) {

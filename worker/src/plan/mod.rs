@@ -69,6 +69,7 @@ use crate::backend::via::{Proxies, Proxy};
 use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
 use crate::files::Site;
+use crate::guards::basic::Checks;
 use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{KeyStore, Revoker};
 use crate::guards::service::ServiceGuards;
@@ -134,6 +135,8 @@ pub struct Plan {
     pub(crate) credentials: Box<[Arc<ClientCredentials>]>,
     /// `auth/revoker`
     pub(crate) revoker: Option<Arc<Revoker>>,
+    /// Who checks passwords, beside the serving threads.
+    pub(crate) checks: Checks,
     /// Good tokens that a thread remembers.
     pub(crate) tokens_kept: usize,
     /// How backends are spoken to.

@@ -16,6 +16,7 @@ use crate::backend::discover::Discovered;
 use crate::backend::exchange::Client;
 use crate::backend::pool::Pool;
 use crate::backend::request::Own;
+use crate::guards::basic::Known;
 use crate::guards::client_ip::ClientAddress;
 use crate::guards::jwt::{ThreadKeys, TokenCache};
 use crate::message::Request;
@@ -39,6 +40,8 @@ pub struct ThreadState {
     pub(crate) keys: ThreadKeys,
     /// Tokens that were found good.
     pub(crate) tokens: TokenCache,
+    /// Names and passwords that were found good.
+    pub(crate) credentials: Known,
     clients: RefCell<Box<[(IpAddr, HeaderValue)]>>,
     /// What is held of clients' bodies for several calls.
     pub(crate) held_bytes: Cell<usize>,
@@ -72,6 +75,7 @@ impl ThreadState {
             discovered: Discovered::new(plan.resolver.services.len()),
             keys: ThreadKeys::new(plan.keys.len()),
             tokens: TokenCache::new(plan.tokens_kept),
+            credentials: Known::new(),
             clients: RefCell::new(clients.into()),
             held_bytes: Cell::new(0),
             machines: Machines::default(),

@@ -223,6 +223,6 @@ pub(crate) async fn pipe(
             let deadline = begun + endpoint.timeout;
             Box::pin(websocket::run(thread, plan, asked, &body, deadline)).await
         },
-        Pipe::NotBuilt => Ok(respond::refused(crate::guards::Refusal::NotBuilt)),
+        Pipe::NotBuilt => Ok(respond::refused(thread, crate::guards::Refusal::NotBuilt)),
     }
 }

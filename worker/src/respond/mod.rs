@@ -8,7 +8,7 @@ pub(crate) mod lines;
 pub(crate) mod sniff;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::backend::{CallError, Failure};
@@ -90,15 +90,28 @@ pub(crate) fn nothing(thread: &ThreadState) -> Response {
 }
 
 /// A refusal before any backend was called.
-pub(crate) fn refused(refusal: Refusal) -> Response {
+pub(crate) fn refused(thread: &ThreadState, refusal: Refusal) -> Response {
     let status = match refusal {
         Refusal::NotBuilt => StatusCode::NOT_IMPLEMENTED,
-        Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
-        Refusal::Bot | Refusal::Forbidden => StatusCode::FORBIDDEN,
+        Refusal::Unauthorized | Refusal::NoCredentials => StatusCode::UNAUTHORIZED,
+        Refusal::Bot | Refusal::Forbidden | Refusal::Address => StatusCode::FORBIDDEN,
+        Refusal::AddressHere(status) => status,
         Refusal::ClientLimited => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Limited => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Response::new(status, Bytes::new())
+    let mut response = Response::new(status, Bytes::new());
+    match refusal {
+        Refusal::NoCredentials => {
+            const CHALLENGE: &str = "Basic realm=\"Restricted\", charset=\"UTF-8\"";
+            response.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        },
+        // KrakenD refuses these inside of the pipe; an endpoint that signs says nothing of itself.
+        Refusal::AddressHere(status) if status != StatusCode::BAD_REQUEST => {
+            response.lines = thread.plan.lines.of(thread.plan.failures.plain);
+        },
+        _ => {},
+    }
+    response
 }
 
 /// An endpoint without data.

@@ -7,8 +7,10 @@ use super::model::{ExtraConfig, ServiceConfig};
 use super::nearest::nearest;
 use crate::words::JsonPointer;
 
+mod plugin;
 mod table;
 
+pub use plugin::{Plugin, plugins};
 pub(super) use table::replacement_of_old;
 pub use table::{KNOWN, Known};
 
@@ -66,6 +68,8 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "auth/revoker"),
     (Level::Service, "auth/api-keys"),
     (Level::Endpoint, "auth/api-keys"),
+    (Level::Service, "auth/basic"),
+    (Level::Endpoint, "auth/basic"),
     (Level::Endpoint, "auth/validator"),
     (Level::Endpoint, "auth/signer"),
     (Level::Service, "server/static-filesystem"),
@@ -84,12 +88,18 @@ pub const BUILT: &[(Level, &str)] = &[
     (Level::Backend, "qos/http-cache"),
 ];
 
+/// The plugins of KrakenD's Enterprise edition that Baton has, where it has them.
+pub const BUILT_PLUGINS: &[(Level, &str, &str)] = &[
+    (Level::Service, "plugin/http-server", "ip-filter"),
+    (Level::Endpoint, "plugin/req-resp-modifier", "ip-filter"),
+];
+
 /// Something that the configuration asks for and Baton does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unbuilt {
     /// Where it stands.
     pub at: JsonPointer,
-    /// Its short name.
+    /// Its short name; of a plugin, also that one's.
     pub namespace: String,
     /// What leaving it out means.
     pub kind: Kind,
@@ -142,10 +152,20 @@ fn look(extra: &ExtraConfig, level: Level, owner: Owner, found: &mut Vec<Unbuilt
         let Some(known) = find(name).filter(|known| known.levels.contains(&level)) else {
             continue;
         };
-        if !BUILT.contains(&(level, known.short)) {
-            let (at, namespace) = (namespace.at.clone(), known.short.to_owned());
-            found.push(Unbuilt { at, namespace, kind: known.kind, owner });
+        if BUILT.contains(&(level, known.short)) {
+            continue;
         }
+        let at = &namespace.at;
+        let unbuilt = |namespace| Unbuilt { at: at.clone(), namespace, kind: known.kind, owner };
+        let plugins =
+            if known.short.starts_with("plugin/") { plugins(namespace) } else { Vec::new() };
+        if plugins.is_empty() {
+            found.push(unbuilt(known.short.to_owned()));
+        }
+        let is_missing =
+            |plugin: &&Plugin<'_>| !BUILT_PLUGINS.contains(&(level, known.short, plugin.name));
+        let missing = plugins.iter().filter(is_missing);
+        found.extend(missing.map(|plugin| unbuilt(format!("{}: {}", known.short, plugin.name))));
     }
 }
 
@@ -225,7 +245,8 @@ mod tests {
             assert!(known.long.is_none_or(|long| names.insert(long)), "{:?}", known.long);
             assert!(!known.levels.is_empty(), "{}", known.short);
         }
-        for (level, name) in BUILT {
+        let plugins = BUILT_PLUGINS.iter().map(|(level, name, _)| (level, name));
+        for (level, name) in BUILT.iter().map(|(level, name)| (level, name)).chain(plugins) {
             assert!(find(name).is_some_and(|known| known.levels.contains(level)), "{name}");
         }
     }

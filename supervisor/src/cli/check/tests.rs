@@ -117,9 +117,9 @@ fn what_is_not_built_is_told_to_scripts_too_but_not_within_a_dump() {
 
 #[test]
 fn a_guard_of_the_service_that_is_not_built_is_no_good_file() {
-    let file = r#"{"version":3,"extra_config":{"auth/basic":{}}}"#;
+    let file = r#"{"version":3,"extra_config":{"governance/quota":{}}}"#;
     let (text, is_good) = scripted("", file);
-    assert!(text.contains("ERROR checking the configuration file:\t`auth/basic`"), "{text}");
+    assert!(text.contains("ERROR checking the configuration file:\t`governance/quota`"), "{text}");
     assert!(!is_good);
 }
 

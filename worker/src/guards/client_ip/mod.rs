@@ -17,6 +17,9 @@ use crate::route::RouterFlags;
 
 pub(crate) use network::Network;
 
+/// What App Engine tells of its clients.
+pub(crate) const APP_ENGINE: &str = "X-Appengine-Remote-Addr";
+
 /// Whom to believe, and which fields: compiled from the `router` namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientIp {
@@ -110,12 +113,35 @@ impl ClientIp {
         self.app_engine || trusts_all
     }
 
+    /// Whether every address passes that may be the client's: the one that is found, or, where anybody can claim any,
+    /// the peer's and each that its fields name. What is no address does not.
+    pub(crate) fn all_pass(
+        &self,
+        head: &Head,
+        peer: &Peer,
+        passes: impl Fn(IpAddr) -> bool,
+    ) -> bool {
+        if !self.believes_everybody() {
+            return self.find(head, peer).ip().is_some_and(passes);
+        }
+        let fields = match &self.rule {
+            Rule::PeerOnly => [].as_slice(),
+            Rule::Forwarded { fields, .. } => fields,
+        };
+        let engine = self.app_engine.then_some(APP_ENGINE);
+        let names = fields.iter().map(String::as_str).chain(engine);
+        let lines = names.flat_map(|name| lines(head, name)).filter(|line| !line.is_empty());
+        let mut items = lines.flat_map(|line| line.split(|byte| *byte == b','));
+        let is_good = |item| text(item).and_then(|item| parse(item.trim())).is_some_and(&passes);
+        passes(peer.asserted.to_canonical()) && items.all(is_good)
+    }
+
     /// The client's address.
     #[must_use]
     pub fn find<'h>(&self, head: &'h Head, peer: &Peer) -> ClientAddress<'h> {
         let peer = peer.asserted.to_canonical();
         if self.app_engine
-            && let Some(text) = head.field("X-Appengine-Remote-Addr").and_then(text)
+            && let Some(text) = head.field(APP_ENGINE).and_then(text)
             && !text.is_empty()
         {
             return ClientAddress::Forwarded(text);
@@ -165,8 +191,7 @@ impl Trusted {
     /// Reads a field (its lines form one list) from its right end: the first address that is not
     /// trusted, else the leftmost. Anything that is no address spoils the whole field.
     fn client_in<'h>(&self, head: &'h Head, name: &str) -> Option<&'h str> {
-        let lines = head.fields().filter(|(found, _)| found.eq_ignore_ascii_case(name));
-        let lines: SmallVec<[&[u8]; 4]> = lines.map(|(_, value)| value).collect();
+        let lines: SmallVec<[&[u8]; 4]> = lines(head, name).collect();
         let mut leftmost = None;
         for line in lines.iter().rev() {
             for item in text(line)?.rsplit(',') {
@@ -180,6 +205,12 @@ impl Trusted {
         }
         leftmost
     }
+}
+
+/// The values of this name.
+fn lines<'h>(head: &'h Head, name: &str) -> impl Iterator<Item = &'h [u8]> {
+    let named = head.fields().filter(move |(found, _)| found.eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value)
 }
 
 fn text(value: &[u8]) -> Option<&str> {

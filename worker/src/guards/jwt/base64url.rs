@@ -50,6 +50,19 @@ pub(crate) fn decode(text: &[u8]) -> Option<Decoded> {
     Some(Decoded { bytes, is_canonical: padding == 0 && left_over == 0 })
 }
 
+/// The bytes of base64 with its usual alphabet (RFC 4648 §4), padded; `None`: it is none.
+pub(crate) fn decode_standard(text: &[u8]) -> Option<Vec<u8>> {
+    let url_letter = |byte: &u8| match byte {
+        b'+' => Some(b'-'),
+        b'/' => Some(b'_'),
+        b'-' | b'_' => None,
+        other => Some(*other),
+    };
+    let letters: Vec<u8> = text.iter().map(url_letter).collect::<Option<_>>()?;
+    let is_padded = text.len().is_multiple_of(4) && !text.ends_with(b"===");
+    decode(&letters).filter(|_| is_padded).map(|decoded| decoded.bytes)
+}
+
 /// The text, without padding, behind what `text` holds already.
 pub(crate) fn encode(bytes: &[u8], text: &mut Vec<u8>) {
     let letter = |six: u8| ALPHABET.get(usize::from(six & 63)).copied().unwrap_or(b'A');
@@ -127,6 +140,15 @@ mod tests {
         check("Zh", b"f", false);
         check("Zm9=", b"fo", false);
         check("Zm9vYg====", b"foob", false);
+    }
+
+    #[test]
+    fn the_usual_alphabet_is_read_where_it_is_padded() {
+        assert_eq!(decode_standard(b"+/8="), Some(vec![0xFB, 0xFF]));
+        assert_eq!(decode_standard(b""), Some(Vec::new()));
+        for text in ["-_8=", "+/8", "Zg=", "Zg===", "Z===", "====", "Zm 9", "Zm9v\n"] {
+            assert_eq!(decode_standard(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

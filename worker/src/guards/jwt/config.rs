@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_shared::config::model::{BackendConfig, EndpointConfig, GoDuration, Namespace};
+use baton_shared::config::model::{EndpointConfig, GoDuration, Namespace, ServiceConfig};
 use baton_shared::config::placeholder::{self, Syntax};
 use baton_shared::words::JsonPointer;
 
@@ -17,6 +17,7 @@ use super::store::{Freshness, SourceSpec, Trust};
 use super::token::Places;
 use super::{Gate, Keys, ListForm, PropagatedField, Validator};
 use crate::guards::cel;
+use crate::guards::rate_limit;
 use crate::plan::Compiler;
 use crate::plan::block::{Block, WrongType};
 
@@ -96,7 +97,7 @@ fn validator(
     let keys = origin
         .keys(compiler, view, &namespace.at)
         .map_err(|(key, text)| Trouble::Refused(key, text))?;
-    let (places, params) = (places, params(&endpoint.backend));
+    let params = params(compiler.service, endpoint);
     let number = compiler.key_sources.number();
     Ok(Validator {
         number,
@@ -203,12 +204,18 @@ fn fields(
     Ok(fields.into())
 }
 
-/// Claims that the endpoint's patterns name.
-fn params(backends: &[BackendConfig]) -> Box<[Box<str>]> {
-    let patterns = backends.iter().map(|backend| backend.url_pattern.as_str());
+/// Claims that the endpoint's patterns and limits name.
+fn params(service: &ServiceConfig, endpoint: &EndpointConfig) -> Box<[Box<str>]> {
+    let patterns = endpoint.backend.iter().map(|backend| backend.url_pattern.as_str());
     let names = patterns.flat_map(|pattern| placeholder::names(pattern, Syntax::Anywhere));
+    let limits = [
+        (&service.extra_config, "qos/ratelimit/service"),
+        (&endpoint.extra_config, "qos/ratelimit/router"),
+    ];
+    let limits = limits.into_iter().filter_map(|(extra, name)| extra.namespaces.get(name));
+    let limits = limits.filter_map(|block| rate_limit::claim(&block.settings));
     let mut claims: Vec<Box<str>> =
-        names.filter_map(|name| name.strip_prefix("JWT.")).map(Into::into).collect();
+        names.filter_map(|name| name.strip_prefix("JWT.")).chain(limits).map(Into::into).collect();
     claims.sort_unstable();
     claims.dedup();
     claims.into()

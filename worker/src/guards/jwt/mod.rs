@@ -72,7 +72,7 @@ pub(crate) struct Validator {
     rejecter: Option<Box<Rejecter>>,
     /// `propagate_claims`
     fields: Box<[PropagatedField]>,
-    /// Claims that some `url_pattern` names: `{JWT.sub}`.
+    /// Claims that some `url_pattern` or limit names: `{JWT.sub}`.
     params: Box<[Box<str>]>,
     /// `failed_jwk_key_cooldown`
     cooldown: Option<Duration>,
@@ -148,7 +148,7 @@ enum Fault {
 }
 
 impl Verified {
-    /// A claim that some `url_pattern` names.
+    /// A claim that some `url_pattern` or limit names.
     pub(crate) fn param(&self, name: &str) -> Option<&[u8]> {
         self.params.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
     }

@@ -1,0 +1,137 @@
+//! `auth/basic` (Enterprise): who has no name and password that are listed is refused.
+//!
+//! On the way: after API keys, before tokens. A pair that was found good a moment ago is known by a keyed hash: plain
+//! computation. Others wait for a thread beside the serving ones ([`checks`]), since such hashes are slow on purpose. A name
+//! that nobody has costs what one costs that somebody has.
+//! KrakenD: 401; users stand in a file of Apache's `htpasswd` and in `users`, which win; an endpoint with an empty block takes
+//! those of the root, one with another block only its own.
+
+mod checks;
+mod compile;
+mod htpasswd;
+mod known;
+mod password;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use tokio::time::{Instant, timeout_at};
+
+use super::Refusal;
+use super::jwt::base64url;
+use crate::message::Head;
+use crate::plan::ThreadState;
+
+pub(crate) use checks::Checks;
+pub(crate) use compile::{compile, compile_service, files};
+pub(crate) use known::{Known, Name};
+use password::Hash;
+
+/// The longest field that is read.
+const FIELD_BYTES_MAX: usize = 4_096;
+
+/// What an endpoint asks for.
+#[derive(Debug)]
+pub(crate) enum Basic {
+    /// There are no users: nobody passes.
+    Dead,
+    Live(Arc<Users>),
+}
+
+/// Who may pass.
+#[derive(Debug)]
+pub(crate) struct Users {
+    by_name: HashMap<Box<[u8]>, usize>,
+    hashes: Box<[Hash]>,
+    /// Of this process and of these users alone.
+    key: hmac::Key,
+}
+
+/// What a client says of itself.
+#[derive(PartialEq, Eq)]
+struct Credentials {
+    pair: Vec<u8>,
+    /// Where in the pair the colon stands.
+    colon: usize,
+}
+
+impl Basic {
+    /// Lets a request pass, or not; waits at most until `deadline`.
+    pub(crate) async fn check(
+        &self,
+        thread: &ThreadState,
+        head: &Head,
+        deadline: Instant,
+    ) -> Result<(), Refusal> {
+        let Self::Live(users) = self else { return Err(Refusal::NoCredentials) };
+        let credentials = Credentials::of(head).ok_or(Refusal::NoCredentials)?;
+        let name = users.name(&credentials.pair);
+        if thread.credentials.has(&name, Instant::now()) {
+            return Ok(());
+        }
+        let answer = thread.plan.checks.ask(users, credentials, name).ok_or(Refusal::Limited)?;
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(true)) => {
+                thread.credentials.keep(name, Instant::now());
+                Ok(())
+            },
+            Ok(Ok(false)) => Err(Refusal::NoCredentials),
+            Ok(Err(_)) | Err(_) => Err(Refusal::Limited),
+        }
+    }
+}
+
+impl Users {
+    fn new(users: HashMap<Box<[u8]>, Hash>) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        let (by_name, hashes): (HashMap<_, _>, Vec<_>) =
+            users.into_iter().enumerate().map(|(nth, (name, hash))| ((name, nth), hash)).unzip();
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed)?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &seed);
+        Ok(Self { by_name, hashes: hashes.into(), key })
+    }
+
+    fn name(&self, pair: &[u8]) -> Name {
+        let mut name = Name::default();
+        for (to, from) in name.iter_mut().zip(hmac::sign(&self.key, pair).as_ref()) {
+            *to = *from;
+        }
+        name
+    }
+
+    /// Slow, on purpose. For a name that nobody has, the password is compared with that of somebody else, always the
+    /// same, so that it takes the time of a name that somebody has.
+    fn verify(&self, credentials: &Credentials) -> bool {
+        let (user, password) = credentials.parts();
+        let found = self.by_name.get(user).and_then(|nth| self.hashes.get(*nth));
+        let [a, b, c, d, ..] = self.name(user);
+        let stranger = u32::from_le_bytes([a, b, c, d]) as usize % self.hashes.len().max(1);
+        let Some(hash) = found.or_else(|| self.hashes.get(stranger)) else { return false };
+        let is_right = hash.is_of(password);
+        found.is_some() && is_right
+    }
+}
+
+impl Credentials {
+    /// RFC 7617; `None`: there are none. A NUL ends a password for some of those who hash them.
+    fn of(head: &Head) -> Option<Self> {
+        const SCHEME: &[u8] = b"basic ";
+        let value = head.field("authorization").filter(|value| value.len() <= FIELD_BYTES_MAX)?;
+        let (scheme, encoded) = value.split_at_checked(SCHEME.len())?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return None;
+        }
+        let pair = base64url::decode_standard(encoded.trim_ascii())?;
+        let colon = memchr::memchr(b':', &pair)?;
+        (!pair.contains(&0)).then_some(Self { pair, colon })
+    }
+
+    fn parts(&self) -> (&[u8], &[u8]) {
+        let (user, rest) = self.pair.split_at(self.colon.min(self.pair.len()));
+        (user, rest.get(1..).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;
