@@ -3,6 +3,7 @@
 //! KrakenD: a block that cannot be read, or that would fetch keys in the clear without saying so, leaves its endpoint dead
 //! (401); an unknown algorithm, a file that is not there and the like end the start.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use baton_shared::words::JsonPointer;
 use super::algorithm::Algorithm;
 use super::claims::{self, HowMany, Membership, Rules};
 use super::key_set::{self, Identify, KeySet, Purpose, Rest, View};
+use super::secret::Secret;
 use super::store::{Freshness, SourceSpec, Trust};
 use super::token::Places;
 use super::{Gate, Keys, ListForm, PropagatedField, Validator};
@@ -23,6 +25,8 @@ use crate::plan::block::{Block, WrongType};
 
 /// The namespace.
 const NAME: &str = "auth/validator";
+/// The setting that names a file of keys.
+const PATH: &str = "jwk_local_path";
 /// `leeway` at the least, and without one.
 const LEEWAY_MIN: Duration = Duration::from_secs(1);
 /// In KrakenD's words.
@@ -229,7 +233,8 @@ pub(super) struct Origin<'a> {
     caches: bool,
     cache_duration: Duration,
     fingerprints: Vec<&'a str>,
-    secret_url: &'a str,
+    /// None: the file is not encrypted.
+    secret: Option<Secret<'a>>,
 }
 
 impl<'a> Origin<'a> {
@@ -238,7 +243,7 @@ impl<'a> Origin<'a> {
             0 => CACHE_SECONDS,
             seconds => seconds,
         };
-        let _unused = block.text("cypher_key")?;
+        let secret = Secret { url: block.text("secret_url")?, key: block.text("cypher_key")? };
         Ok(Self {
             url: block.text("jwk_url")?,
             path: block.text("jwk_local_path")?,
@@ -251,7 +256,7 @@ impl<'a> Origin<'a> {
             caches: block.flag("cache")?,
             cache_duration: Duration::from_secs(cache_seconds.into()),
             fingerprints: block.texts("jwk_fingerprints")?,
-            secret_url: block.text("secret_url")?,
+            secret: Some(secret).filter(|secret| !secret.url.is_empty()),
         })
     }
 
@@ -282,11 +287,7 @@ impl<'a> Origin<'a> {
             let text = "keys of a file are not cached: leave out `cache`, or `jwk_local_path`";
             return Err(("cache", text.to_owned()));
         }
-        let (keys, bad) =
-            local(compiler, self.path, self.secret_url).map_err(|text| ("jwk_local_path", text))?;
-        for text in bad {
-            compiler.tell(&at.key("jwk_local_path"), text);
-        }
+        let keys = local(compiler, self.path, self.secret, &at.key(PATH))?;
         Ok(Keys::Local(Arc::new(KeySet::new(&keys, &[view]))))
     }
 }
@@ -300,20 +301,24 @@ fn content<'a>(compiler: &'a Compiler<'_>, path: &str) -> Result<&'a [u8], Strin
     }
 }
 
-/// The keys of a file, and what is said of those that cannot be used.
-pub(super) fn local(
-    compiler: &Compiler<'_>,
+/// The keys of a file, or the setting for which there are none; those that cannot be used are told.
+fn local(
+    compiler: &mut Compiler<'_>,
     path: &str,
-    secret_url: &str,
-) -> Result<(Vec<super::jwk::Jwk>, Vec<String>), String> {
-    if !secret_url.is_empty() {
-        return Err("encrypted key files (`secret_url`) are not built".to_owned());
+    secret: Option<Secret<'_>>,
+    at: &JsonPointer,
+) -> Result<Vec<super::jwk::Jwk>, (&'static str, String)> {
+    let mut content = Cow::Borrowed(content(compiler, path).map_err(|text| (PATH, text))?);
+    if let Some(secret) = secret {
+        let opened = secret.open(&content);
+        content = opened.map_err(|error| (error.setting(), error.to_string()))?.into();
     }
-    let content = content(compiler, path)?;
-    let (good, bad) = key_set::read(content, Rest::Refused)
-        .map_err(|error| format!("`{path}` is no key set: {error}"))?;
-    let bad = bad.into_iter().map(|(index, error)| format!("key {index} is left out: {error}"));
-    Ok((good, bad.collect()))
+    let (good, bad) = key_set::read(&content, Rest::Refused)
+        .map_err(|error| (PATH, format!("`{path}` is no key set: {error}")))?;
+    for (index, error) in bad {
+        compiler.tell(at, format!("key {index} is left out: {error}"));
+    }
+    Ok(good)
 }
 
 /// SHA-256 of keys, in base64 with the alphabet of URLs and with padding.

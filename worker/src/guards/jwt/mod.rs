@@ -14,6 +14,7 @@ pub(crate) mod json;
 mod jwk;
 mod key_set;
 mod revoker;
+mod secret;
 mod signer;
 mod signing;
 mod store;
