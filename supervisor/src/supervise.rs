@@ -192,6 +192,9 @@ impl<T: FnMut(Notice)> Supervisor<T> {
                 let status = self.drive.status(self.state());
                 drop(answer.send(status)); // who asked may have gone
             },
+            Command::Revocations { entries, wanted, answer } => {
+                self.drive.ask_revocations(&entries, wanted, answer);
+            },
             Command::Stop { answer } => {
                 self.stops.extend(answer);
                 self.feed(Event::Stop);

@@ -75,6 +75,15 @@ pub enum ToWorker {
         /// When what is left is cut; none: no deadline.
         deadline: Option<Monotonic>,
     },
+    /// Revoke tokens with these claims, or only look; answer `Revocations`.
+    Revocations {
+        /// Comes back in the answer.
+        id: u64,
+        /// Such as `jti-abc`.
+        entries: Vec<String>,
+        /// What is wanted.
+        wanted: Revoking,
+    },
     /// Are you well? Answer `Pong`.
     Ping {
         /// Comes back in `Pong`.
@@ -82,6 +91,16 @@ pub enum ToWorker {
     },
     /// End now.
     Quit,
+}
+
+/// What is wanted of revocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revoking {
+    /// That they are made.
+    Revoke,
+    /// To know of them.
+    Look,
 }
 
 /// What a worker must know before anything else.
@@ -206,6 +225,13 @@ pub enum FromWorker {
         /// Connections that stay until their response ends.
         left: u64,
     },
+    /// The answer to `Revocations`.
+    Revocations {
+        /// As in the question.
+        id: u64,
+        /// Which are revoked now; none: I have no `auth/revoker`.
+        revoked: Option<Vec<bool>>,
+    },
     /// The answer to `Ping`, after every serving thread answered too.
     Pong {
         /// As in `Ping`.
@@ -323,6 +349,7 @@ impl Message for ToWorker {
             | Self::StopAccept
             | Self::Resume
             | Self::Drain { .. }
+            | Self::Revocations { .. }
             | Self::Ping { .. }
             | Self::Quit => 0,
         }
@@ -348,6 +375,7 @@ impl Message for FromWorker {
             | Self::Accepting
             | Self::Stopped
             | Self::HandedOver { .. }
+            | Self::Revocations { .. }
             | Self::Pong { .. }
             | Self::Drained { .. }
             | Self::Fatal { .. } => 0,

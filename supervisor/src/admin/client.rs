@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use baton_shared::control::message::Revoking;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -69,6 +70,22 @@ impl Client {
     pub async fn status(mut self, deadline: Duration) -> Result<Status, ClientError> {
         match self.ask(&Request::Status, deadline).await? {
             Some(Response::Status(status)) => Ok(status),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Revokes tokens, or looks which are revoked; `None`: this gateway has nothing to do with that.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revocations(
+        mut self,
+        entries: Vec<String>,
+        wanted: Revoking,
+        deadline: Duration,
+    ) -> Result<Option<Vec<bool>>, ClientError> {
+        match self.ask(&Request::Revocations { entries, wanted }, deadline).await? {
+            Some(Response::Revoked { revoked }) => Ok(revoked),
             other => Err(unexpected(other)),
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use baton_shared::control::message::Revoking;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -12,7 +13,7 @@ use crate::reload::report::{Report, Status};
 use crate::trigger::Wait;
 
 /// The longest request.
-pub const REQUEST_BYTES_MAX: usize = 4 * 1024;
+pub const REQUEST_BYTES_MAX: usize = 32 * 1024;
 /// The longest answer: notices of a large configuration are many.
 pub const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -31,6 +32,13 @@ pub enum Request {
     },
     /// Say what is going on; the answer is a [`Response::Status`].
     Status,
+    /// Revoke tokens with these claims, or only look; the answer is [`Response::Revoked`].
+    Revocations {
+        /// Such as `jti-abc`.
+        entries: Vec<String>,
+        /// Which of both.
+        wanted: Revoking,
+    },
     /// Drain and end; the answers are [`Response::Stopping`] at once and [`Response::Stopped`].
     Stop,
 }
@@ -43,6 +51,11 @@ pub enum Response {
     Report(Report),
     /// The state of the instance.
     Status(Status),
+    /// Which are revoked now, in the order of the question.
+    Revoked {
+        /// None: the configuration has no `auth/revoker`.
+        revoked: Option<Vec<bool>>,
+    },
     /// The stop has begun.
     Stopping,
     /// Everything has drained; the process ends now.

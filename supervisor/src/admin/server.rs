@@ -89,6 +89,12 @@ async fn answer(mut stream: UnixStream, commands: &mpsc::Sender<Command>) -> io:
             let (answer, status) = oneshot::channel();
             relay(&mut stream, commands, Command::Status(answer), status, Response::Status).await
         },
+        Request::Revocations { entries, wanted } => {
+            let (answer, revoked) = oneshot::channel();
+            let ask = Command::Revocations { entries, wanted, answer };
+            let response = |revoked| Response::Revoked { revoked };
+            relay(&mut stream, commands, ask, revoked, response).await
+        },
         Request::Stop => {
             let (answer, stopped) = oneshot::channel();
             say(&mut stream, &Response::Stopping).await?;

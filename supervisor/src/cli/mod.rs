@@ -17,6 +17,7 @@ mod document;
 mod migrate;
 mod target;
 mod reload;
+mod revoke;
 mod status;
 mod stop;
 mod version;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Schema => check::print_schema(),
         Command::Migrate(args) => migrate::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Revoke(args) => revoke::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Stop(args) => stop::run(&args),
         Command::Version(_) => version::run(),

@@ -51,6 +51,8 @@ pub struct Worker {
     pub(crate) health: Health,
     /// Files that are being read for it.
     pub(crate) reads: usize,
+    /// It obeys every order from now on.
+    pub(crate) is_ready: bool,
     /// It gets keys of session tickets.
     pub(crate) wants_tickets: bool,
     /// Its configuration as rendered, for `FC_OUT`.
@@ -89,6 +91,7 @@ impl Worker {
             hash,
             health,
             reads: 0,
+            is_ready: false,
             wants_tickets: false,
             rendered: None,
             orders,

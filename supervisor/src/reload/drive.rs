@@ -18,6 +18,7 @@ use super::callers::Callers;
 use super::event::{Action, Content, End, Event, Said, Snapshotted, TxnId, WorkerId};
 use super::keeper::Keeper;
 use super::notice::Notice;
+use super::revocations::Revocations;
 use super::soft::SoftState;
 use super::state::Reload;
 use super::tickets::TicketKeys;
@@ -77,6 +78,7 @@ pub(crate) struct Drive<T> {
     pub(super) soft: SoftState,
     pub(super) tickets: TicketKeys,
     pub(super) answers: Answers,
+    pub(super) revocations: Revocations,
     pub(super) started: Monotonic,
 }
 
@@ -90,6 +92,7 @@ impl<T: FnMut(Notice)> Drive<T> {
             soft: SoftState::default(),
             tickets: TicketKeys::default(),
             answers: Answers::default(),
+            revocations: Revocations::default(),
             settings,
             tell,
             heard,
@@ -193,6 +196,7 @@ impl<T: FnMut(Notice)> Drive<T> {
     pub(crate) fn forget(&mut self, worker: WorkerId) {
         let gone = self.workers.remove(&worker);
         self.requests_of_gone += gone.map_or(0, |gone| gone.health.requests);
+        self.revocations.forget(worker);
     }
 
     fn hear(
@@ -230,7 +234,16 @@ impl<T: FnMut(Notice)> Drive<T> {
             },
             FromWorker::Invalid(invalid) => Said::Invalid(Box::new(invalid)),
             FromWorker::Warming { what } => Said::Warming(what),
-            FromWorker::Ready => Said::Ready,
+            FromWorker::Ready => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.is_ready = true;
+                }
+                Said::Ready
+            },
+            FromWorker::Revocations { id, revoked } => {
+                self.revocations.heard(id, worker, revoked);
+                return None;
+            },
             FromWorker::Probed { failure } => Said::Probed(failure),
             FromWorker::Accepting => Said::Accepting,
             FromWorker::Stopped | FromWorker::HandedOver { .. } if is_stale => return None,

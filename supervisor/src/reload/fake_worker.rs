@@ -140,6 +140,7 @@ impl Fake {
             | ToWorker::Soft { .. }
             | ToWorker::Tickets
             | ToWorker::Answer { .. }
+            | ToWorker::Revocations { .. }
             | ToWorker::HandOverFrom => {},
         }
         true

@@ -13,6 +13,7 @@ mod sockets;
 mod soft;
 mod tickets;
 mod answers;
+mod revocations;
 mod keeper;
 mod status;
 mod callers;

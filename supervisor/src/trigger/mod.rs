@@ -5,6 +5,7 @@ pub mod watch;
 
 use std::path::PathBuf;
 
+use baton_shared::control::message::Revoking;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -17,6 +18,15 @@ pub enum Command {
     Reload(ReloadRequest),
     /// Say what is going on.
     Status(oneshot::Sender<Status>),
+    /// Revoke tokens, or only look which are revoked.
+    Revocations {
+        /// Such as `jti-abc`.
+        entries: Vec<String>,
+        /// Which of both.
+        wanted: Revoking,
+        /// Told which are revoked now; none: nothing can be.
+        answer: oneshot::Sender<Option<Vec<bool>>>,
+    },
     /// Drain and end.
     Stop {
         /// Told when everything has drained, just before the process ends.

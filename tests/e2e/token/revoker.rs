@@ -57,3 +57,50 @@ fn a_revoked_token_is_refused_by_every_later_worker() {
     });
     assert_eq!(bearer(&baton, OF_K1), 401, "after a death");
 }
+
+/// `baton revoke` with these arguments: its exit code and all it said.
+fn revoke(baton: &Baton, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = baton.command("revoke", arguments);
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn one_command_revokes_for_good_and_needs_no_port() {
+    let (backend, provider) =
+        (Backend::start(|_| ok("{}")), Provider::start(vec![key_set(SET_K1)]));
+    let mut config = config(&backend, &provider.backend.host(), &json!({ "cache": true }));
+    let baton = Baton::start(&config);
+    let (code, said) = revoke(&baton, &[ENTRY]);
+    assert_eq!((code, said.contains("no `auth/revoker`")), (Some(1), true), "{said}");
+    config["extra_config"] = json!({ "auth/revoker": {
+        "N": 1000, "P": 0.0001, "hash_name": "optimal", "TTL": 3600, "token_keys": ["jti", "sub"]
+    }});
+    baton.reload_with(&config);
+
+    assert_eq!(bearer(&baton, OF_K1), 200);
+    let (code, said) = revoke(&baton, &["--check", ENTRY]);
+    assert_eq!((code, said.as_str()), (Some(1), "sub-u1: not revoked\n"));
+    assert_eq!(bearer(&baton, OF_K1), 200, "it was only looked for");
+    let (code, said) = revoke(&baton, &["jit-abc", "sub"]);
+    assert_eq!(
+        (code, said.lines().count()),
+        (Some(1), 2),
+        "no token is looked at for these: {said}"
+    );
+    let (code, said) = revoke(&baton, &["jti-abc", ENTRY]);
+    assert_eq!((code, said.as_str()), (Some(0), "jti-abc: revoked\nsub-u1: revoked\n"));
+    assert_eq!(bearer(&baton, OF_K1), 401, "at once");
+
+    config["name"] = json!("another content");
+    assert_eq!(baton.reload_with(&config)["outcome"]["result"], "committed");
+    assert_eq!(bearer(&baton, OF_K1), 401, "after a reload");
+    let dead = baton.serving_worker();
+    process::signal(dead, Signal::SIGKILL);
+    until("another worker serves", PATIENCE, || {
+        baton.workers().iter().any(|worker| worker.pid != dead)
+            && Client::try_connect(baton.address()).is_ok()
+    });
+    assert_eq!(bearer(&baton, OF_K1), 401, "after a death");
+    assert_eq!(revoke(&baton, &["--check", ENTRY, "jti-abc"]).0, Some(0));
+}

@@ -301,6 +301,12 @@ impl Worker {
             },
             ToWorker::Tickets => self.take_tickets(&fds),
             ToWorker::Drain { deadline } => self.begin_drain(txn, deadline),
+            ToWorker::Revocations { id, entries, wanted } => {
+                let revoker = self.plan.revoker.as_ref();
+                let revoked = revoker.and_then(|revoker| revoker.asked(&entries, wanted));
+                let told = FromWorker::Revocations { id, revoked };
+                return say(&self.channel, txn, &told).await.err();
+            },
             ToWorker::Ping { nonce } => {
                 if let Some(phase) = self.at_ping {
                     fault::strike(phase);

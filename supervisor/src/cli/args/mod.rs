@@ -55,6 +55,9 @@ pub(super) enum Command {
     /// Put the present content of the configuration in force, wait, and say what happened.
     #[command(after_help = RELOAD_EXAMPLES)]
     Reload(ReloadArgs),
+    /// Refuse tokens from now on, by claims such as `jti-abc`.
+    #[command(after_help = REVOKE_EXAMPLES)]
+    Revoke(RevokeArgs),
     /// Show generations, workers, listeners and connections of a running gateway.
     Status(StatusArgs),
     /// Let a running gateway finish its requests and end.
@@ -195,6 +198,30 @@ pub(super) struct StatusArgs {
     #[arg(long)]
     pub(super) json: bool,
 }
+
+#[derive(Debug, Args)]
+pub(super) struct RevokeArgs {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// A claim and its value, with a hyphen between them; the claim is one of `token_keys`.
+    #[arg(value_name = "CLAIM-VALUE", required = true)]
+    pub(super) entries: Vec<String>,
+    /// Only tell whether they are revoked; the exit code is 1 if one is not.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Give up waiting after this time.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    pub(super) timeout: Duration,
+}
+
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  baton revoke jti-8e2f1c             the token with this `jti`
+  baton revoke sub-ann sub-bob        all tokens of two users
+  baton revoke -c krakend.json --check jti-8e2f1c
+
+It holds at once in every worker, and outlives reloads; for how long, `TTL` of `auth/revoker` says.
+A fleet is told node by node.";
 
 #[derive(Debug, Args)]
 pub(super) struct StopArgs {

@@ -1,8 +1,8 @@
 //! `auth/revoker`: tokens that were good and are not any more.
 //!
 //! On the way: behind a good signature, whether it was just checked or is remembered. KrakenD: a Bloom filter of the process,
-//! filled by Go's RPC on a port that is open to all. Here it is memory that outlives workers and reloads, filled by HTTP on
-//! the loopback.
+//! filled by Go's RPC on a port that is open to all. Here it is memory that outlives workers and reloads, filled by
+//! `baton revoke`, and by HTTP on the loopback.
 
 mod api;
 mod filter;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use baton_shared::config::model::Namespace;
 use baton_shared::config::node::{Node, Value};
+use baton_shared::control::message::Revoking;
 use baton_shared::log;
 use baton_shared::os::map::SharedWords;
 use baton_shared::os::memfd;
@@ -47,6 +48,21 @@ impl Revoker {
             Some(value) => filter.has(format!("{name}-{value}").as_bytes()),
             None => false,
         })
+    }
+
+    /// What the supervisor asks for: which of these are revoked, perhaps after they were. What no token is looked at
+    /// for is not.
+    pub(crate) fn asked(&self, entries: &[String], wanted: Revoking) -> Option<Vec<bool>> {
+        let filter = self.filter()?;
+        let is_revoked = |entry: &String| {
+            let is_of =
+                |key: &str| entry.strip_prefix(key).is_some_and(|rest| rest.starts_with('-'));
+            if wanted == Revoking::Revoke && self.keys.iter().any(|key| is_of(key)) {
+                filter.add(entry.as_bytes());
+            }
+            filter.has(entry.as_bytes())
+        };
+        Some(entries.iter().map(is_revoked).collect())
     }
 
     /// What the memory is kept by: other sizes begin anew.
@@ -119,7 +135,7 @@ pub(crate) fn compile(compiler: &mut Compiler<'_>, namespace: &Namespace) -> Opt
         return None;
     };
     if port == 0 {
-        compiler.tell(&namespace.at, "without a `port` nothing can be revoked");
+        compiler.tell(&namespace.at, "without a `port` only `baton revoke` revokes");
     }
     let period = Duration::from_secs(seconds);
     Some(Arc::new(Revoker { keys, sizes, period, port, filter: OnceLock::new() }))
