@@ -16,6 +16,7 @@ use tokio::process::Child;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
+use super::processor::Processor;
 use super::spawn::spawn;
 use crate::reload::drive::Heard;
 use crate::reload::event::{End, WorkerId};
@@ -49,6 +50,8 @@ pub struct Worker {
     pub(crate) hash: String,
     /// Its last figures.
     pub(crate) health: Health,
+    /// It as it was at the last ping, if that is not answered.
+    pub(crate) at_ping: Option<Processor>,
     /// Files that are being read for it.
     pub(crate) reads: usize,
     /// It obeys every order from now on.
@@ -90,6 +93,7 @@ impl Worker {
             pid,
             hash,
             health,
+            at_ping: None,
             reads: 0,
             is_ready: false,
             wants_tickets: false,
@@ -105,6 +109,16 @@ impl Worker {
     pub fn order(&self, order: Order) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.orders.try_send(order) {
             self.kill();
+        }
+    }
+
+    /// A ping goes out now. Whether the one before is not answered for want of a processor.
+    pub(crate) fn waits_for_a_processor(&mut self) -> bool {
+        let now = Processor::look(self.pid);
+        let before = std::mem::replace(&mut self.at_ping, now);
+        match (&before, &self.at_ping) {
+            (Some(before), Some(now)) => now.has_waited_since(before),
+            _ => false,
         }
     }
 

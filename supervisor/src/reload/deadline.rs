@@ -38,6 +38,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 pub const SWITCH_HEARTBEAT: Duration = Duration::from_millis(500);
 /// Pings without an answer after which a worker that serves is stuck.
 pub const SERVING_MISSES: u32 = 3;
+/// As many of them are excused, in a row, where a worker has not had a processor: a busy machine is no reason to
+/// cut what it serves.
+pub const EXCUSES: u32 = 20;
 /// The same for one that drains: it holds nobody up, and what it finishes is worth waiting for.
 pub const DRAINER_MISSES: u32 = 10;
 /// A worker that has been without descriptors to accept with for so long has failed its probe.

@@ -70,7 +70,8 @@ impl Turn {
             | Said::Accepting
             | Said::Stopped
             | Said::HandedOver { .. }
-            | Said::Pong { .. } => {},
+            | Said::Pong { .. }
+            | Said::Waits => {},
         }
     }
 

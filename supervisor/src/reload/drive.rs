@@ -38,6 +38,8 @@ pub enum Heard {
     Rendered(WorkerId, OwnedFd),
     /// A worker fetched something that later ones will want, too.
     Answer(WorkerId, String, Monotonic, OwnedFd),
+    /// A worker that does not answer has waited for a processor.
+    Waits(WorkerId),
     /// A worker's channel is broken.
     Lost(WorkerId),
     /// A worker's process has ended.
@@ -121,7 +123,12 @@ impl<T: FnMut(Notice)> Drive<T> {
             Action::Bind { txn, wanted } => self.bind(txn, &wanted),
             Action::Unbind { txn } => self.undo(state, txn),
             Action::Listen { worker, wanted } => self.listen(txn, worker, &wanted),
-            Action::Send { worker, message } => self.order(worker, txn, message, Vec::new()),
+            Action::Send { worker, message } => {
+                if matches!(message, ToWorker::Ping { .. }) {
+                    self.look_at(worker);
+                }
+                self.order(worker, txn, message, Vec::new());
+            },
             Action::HandOver { from, to } => self.hand_over(txn, from, to),
             Action::Kill { worker } => {
                 if let Some(worker) = self.workers.get(&worker) {
@@ -164,6 +171,7 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.answers.keep(name, at, content);
                 None
             },
+            Heard::Waits(worker) => Some(Event::Said(worker, Said::Waits)),
             Heard::Lost(worker) => Some(Event::Lost(worker)),
             Heard::Exited(worker, end) => Some(Event::Exited(worker, end)),
             Heard::Snapshot(txn, set, what) => {
@@ -254,6 +262,7 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.renew_tickets();
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.health = health;
+                    worker.at_ping = None;
                 }
                 Said::Pong { cannot_accept }
             },
@@ -304,6 +313,13 @@ impl<T: FnMut(Notice)> Drive<T> {
     pub(super) fn later(&self, what: Heard) {
         let heard = self.heard.clone();
         drop(tokio::spawn(async move { drop(heard.send(what).await) }));
+    }
+
+    /// Before a ping: whether the one before found it without a processor.
+    fn look_at(&mut self, id: WorkerId) {
+        let waits = self.workers.get_mut(&id).is_some_and(Worker::waits_for_a_processor);
+        // With more than that to hear, its answer may be among it.
+        let _full = waits.then(|| self.heard.try_send(Heard::Waits(id)));
     }
 
     pub(super) fn order(

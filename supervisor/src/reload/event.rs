@@ -111,6 +111,8 @@ pub enum Said {
         /// For how long it has not been able to accept for want of descriptors, if that is so.
         cannot_accept: Duration,
     },
+    /// It has not answered, and has not had a processor to do so with: we say that of it.
+    Waits,
     /// Nothing is left.
     Drained {
         /// Requests or streams that were cut.

@@ -7,7 +7,7 @@ use baton_shared::control::ToWorker;
 use baton_shared::control::message::{Plan, Policy};
 use baton_shared::words::Monotonic;
 
-use super::deadline::DRAINERS_MAX;
+use super::deadline::{DRAINERS_MAX, EXCUSES, SERVING_MISSES};
 use super::event::{Action, CallerId, End, Event, Said, Snapshotted, TxnId, Wish, WorkerId};
 use super::notice::Notice;
 use super::report::{Outcome, Report};
@@ -39,6 +39,14 @@ impl Story {
         story.say(Said::Accepting);
         story.orders.clear();
         story
+    }
+
+    /// Pings that are not answered for want of a processor.
+    fn wait_in_vain(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.wait(Duration::from_secs(1));
+            self.feed(Event::Said(WorkerId(1), Said::Waits));
+        }
     }
 
     fn feed(&mut self, event: Event) {
@@ -255,6 +263,17 @@ fn a_worker_that_cannot_accept_is_relieved_in_its_watch_without_being_killed_and
     story.orders.clear();
     story.say(starved);
     assert_eq!(story.orders.join("; "), "", "after its watch it sheds");
+}
+
+#[test]
+fn a_worker_without_a_processor_is_not_stuck_for_a_while() {
+    let mut story = Story::begin();
+    story.wait_in_vain(EXCUSES);
+    story.say(WELL); // once is enough: all begins anew
+    story.wait_in_vain(EXCUSES);
+    assert_eq!(story.orders.join("; "), "");
+    story.wait_in_vain(SERVING_MISSES + 1);
+    assert_eq!(story.orders.join("; "), "kill 1; spawn 2 of generation 1");
 }
 
 #[test]

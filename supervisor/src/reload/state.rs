@@ -142,6 +142,8 @@ pub(super) enum Revival {
 pub(super) struct Beat {
     /// Pings in a row that were not answered.
     pub(super) missed: u32,
+    /// Of these, how many were excused in all.
+    pub(super) excused: u32,
     /// One is under way.
     pub(super) is_asked: bool,
 }

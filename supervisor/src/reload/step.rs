@@ -58,6 +58,9 @@ impl Turn {
         if let Said::Pong { cannot_accept } = said {
             return self.pong(worker, cannot_accept);
         }
+        if matches!(said, Said::Waits) {
+            return self.excuse(worker);
+        }
         match self.state.role(worker) {
             Role::Candidate => self.candidate_said(said),
             Role::Revival => self.revival_said(worker, said),
@@ -150,6 +153,18 @@ impl Turn {
         }
     }
 
+    fn excuse(&mut self, worker: WorkerId) {
+        let beat = match self.state.role(worker) {
+            Role::Candidate => self.state.transaction.as_mut().map(|txn| &mut txn.beat),
+            Role::Serving => self.state.holder().map(|holder| &mut holder.beat),
+            Role::Drainer(at) => self.state.drainers.get_mut(at).map(|drainer| &mut drainer.beat),
+            Role::Revival | Role::Leaving(_) | Role::Unknown => None,
+        };
+        if let Some(beat) = beat {
+            beat.excuse();
+        }
+    }
+
     pub(super) fn send(&mut self, worker: WorkerId, message: ToWorker) {
         self.actions.push(Action::Send { worker, message });
     }
@@ -185,5 +200,13 @@ impl Beat {
         }
         self.is_asked = true;
         self.missed >= allowed
+    }
+
+    /// The last one was not answered for want of a processor.
+    const fn excuse(&mut self) {
+        if self.excused < deadline::EXCUSES {
+            self.excused += 1;
+            self.missed = self.missed.saturating_sub(1);
+        }
     }
 }

@@ -89,10 +89,14 @@ impl World {
 
     pub(super) fn told(&mut self, worker: WorkerId, message: &ToWorker) {
         let process = self.processes.get_mut(&worker).expect("a process");
+        let is_stuck = process.is_stuck;
         match message {
             ToWorker::Accept | ToWorker::Resume => process.may_accept = true,
             ToWorker::StopAccept => process.may_accept = false,
             _ => {},
+        }
+        if is_stuck && matches!(message, ToWorker::Ping { .. }) && self.dice.one_in(3) {
+            self.later(1, Event::Said(worker, Said::Waits));
         }
         match message {
             ToWorker::Probe => {
@@ -114,7 +118,7 @@ impl World {
                 };
                 self.later(ms, Event::Said(worker, Said::Drained { cut: 0 }));
             },
-            ToWorker::Quit if !process.is_stuck => self.dies(worker, End::Code(0)),
+            ToWorker::Quit if !is_stuck => self.dies(worker, End::Code(0)),
             _ => {},
         }
     }
