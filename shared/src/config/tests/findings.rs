@@ -154,7 +154,7 @@ fn batons_own_keys_are_strict() {
 fn what_is_not_built_is_told_with_its_owner_and_kind() {
     let text = endpoint(
         r#""extra_config":{"router":{},"telemetry/moesif":{}},"#,
-        r#""endpoint":"/a","extra_config":{"auth/basic":{},"nobody/knows":{}},
+        r#""endpoint":"/a","extra_config":{"governance/quota":{},"nobody/knows":{}},
         "backend":[{},{"extra_config":{"backend/soap":{},"backend/http":{}}}]"#,
     );
     let found: Vec<_> =
@@ -163,7 +163,7 @@ fn what_is_not_built_is_told_with_its_owner_and_kind() {
         found,
         [
             ("telemetry/moesif".to_owned(), Kind::Adds, Owner::Service),
-            ("auth/basic".to_owned(), Kind::Protects, Owner::Endpoint(0)),
+            ("governance/quota".to_owned(), Kind::Protects, Owner::Endpoint(0)),
             ("backend/soap".to_owned(), Kind::Shapes, Owner::Backend(0, 1)),
         ]
     );
