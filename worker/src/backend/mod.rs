@@ -1,6 +1,6 @@
 //! One call to a backend: balance → request → cache → exchange.
 //!
-//! [`call`] begins it · [`target`] whom it goes to · [`send`] one request of it, and [`follow`] those that redirects ask for ·
+//! [`mod@call`] begins it · [`target`] whom it goes to · [`send`] one request of it, and [`follow`] those that redirects ask for ·
 //! [`exchange`] a connection and the head of an answer · [`answer`] the head, checked, and [`body`] what streams behind it.
 
 pub mod balance;

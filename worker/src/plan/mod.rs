@@ -127,7 +127,7 @@ pub struct Plan {
     pub(crate) resolver: Arc<Resolver>,
     /// How clients are met; none: in clear text.
     pub(crate) tls: Option<ServerTls>,
-    /// How backends are met, by [`Host::tls`].
+    /// How backends are met, by [`Host::way`].
     pub(crate) client_tls: Box<[ClientTlsPlan]>,
     /// Keys of providers, fetched beside the serving threads.
     pub(crate) keys: Arc<KeyStore>,
