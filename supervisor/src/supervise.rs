@@ -118,7 +118,7 @@ struct Supervisor<T> {
     commands: mpsc::Receiver<Command>,
     /// Who is told of the end.
     stops: Vec<oneshot::Sender<()>>,
-    /// Nothing is under way.
+    /// No reload is under way.
     is_quiet: bool,
 }
 

@@ -7,7 +7,8 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 
 use nix::sys::mman::{MmapAdvise, madvise};
 
-/// Unmaps the pages of code that this process has run so far. What runs again is mapped again from the page cache.
+/// Unmaps the pages of code and constants that this process has used so far. What is used again is mapped again from
+/// the page cache.
 ///
 /// The kernel maps sixteen pages for each that is needed, so a process that has started and now waits looks several
 /// times as large as what it uses. A debugger's breakpoints go, too.
@@ -16,27 +17,40 @@ use nix::sys::mman::{MmapAdvise, madvise};
 /// What the kernel says of `/proc/self/maps` or `madvise(2)`.
 #[expect(unsafe_code, reason = "madvise(2)")]
 pub fn give_back_code() -> io::Result<()> {
-    for range in std::fs::read_to_string("/proc/self/maps")?.lines().filter_map(code) {
+    for range in code(&std::fs::read_to_string("/proc/self/maps")?) {
         let Some(at) = NonNull::new(with_exposed_provenance_mut::<c_void>(range.start)) else {
             continue;
         };
-        // SAFETY: the pages are code of a file, which nobody can write to: the same bytes come back.
+        // SAFETY: the pages are of a file and nobody has written to them: the same bytes come back.
         unsafe { madvise(at, range.len(), MmapAdvise::MADV_DONTNEED) }?;
     }
     Ok(())
 }
 
-/// The addresses of a mapping of code from a file: `start-end r-xp offset device inode /path`.
-fn code(line: &str) -> Option<Range<usize>> {
+/// The addresses of each file's code, and of the constants in front of it. What stands behind the code may have been
+/// written to by the loader before it was closed.
+fn code(maps: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut constants: Option<(&str, Range<usize>)> = None;
+    for (range, rights, path) in maps.lines().filter_map(mapping) {
+        match (rights, constants.take()) {
+            ("r--p", _) => constants = Some((path, range)),
+            ("r-xp", Some((same, before))) if same == path => found.extend([before, range]),
+            ("r-xp", _) => found.push(range),
+            _ => {},
+        }
+    }
+    found
+}
+
+/// A mapping of a file: `start-end rights offset device inode /path`.
+fn mapping(line: &str) -> Option<(Range<usize>, &str, &str)> {
     let mut words = line.split_ascii_whitespace();
     let (range, rights) = (words.next()?, words.next()?);
-    let path = words.nth(3)?;
-    if rights != "r-xp" || !path.starts_with('/') {
-        return None;
-    }
+    let path = words.nth(3).filter(|path| path.starts_with('/'))?;
     let (start, end) = range.split_once('-')?;
     let address = |text| usize::from_str_radix(text, 16).ok();
-    Some(address(start)?..address(end)?)
+    Some((address(start)?..address(end)?, rights, path))
 }
 
 #[cfg(test)]
@@ -44,13 +58,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_code_of_files_is_meant() {
-        let line = "7f00-8f00 r-xp 00002000 fd:00 123   /usr/bin/baton";
-        assert_eq!(code(line), Some(0x7f00..0x8f00));
-        assert_eq!(code(&line.replace("r-xp", "r--p")), None);
-        assert_eq!(code(&line.replace("r-xp", "rwxp")), None);
-        assert_eq!(code("7ffe-7fff r-xp 00000000 00:00 0    [vdso]"), None);
-        assert_eq!(code("7ffe-7fff r-xp 00000000 00:00 0"), None);
+    fn only_code_of_files_and_the_constants_in_front_of_it_are_meant() {
+        let maps = "\
+            1000-2000 r--p 00000000 fd:00 123   /usr/bin/baton\n\
+            2000-3000 r-xp 00001000 fd:00 123   /usr/bin/baton\n\
+            3000-4000 r--p 00002000 fd:00 123   /usr/bin/baton\n\
+            4000-5000 rw-p 00003000 fd:00 123   /usr/bin/baton\n\
+            6000-7000 r--p 00000000 fd:00 124   /usr/lib/other.so\n\
+            7000-8000 r-xp 00000000 fd:00 125   /usr/lib/libc.so.6\n\
+            8000-9000 rwxp 00000000 fd:00 126   /tmp/made\n\
+            9000-a000 r-xp 00000000 00:00 0     [vdso]\n\
+            a000-b000 r-xp 00000000 00:00 0\n";
+        assert_eq!(code(maps), [0x1000..0x2000, 0x2000..0x3000, 0x7000..0x8000]);
     }
 
     #[test]

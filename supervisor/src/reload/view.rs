@@ -118,9 +118,9 @@ impl Reload {
         }
     }
 
-    /// It serves, and nothing else is under way.
+    /// It serves, and no reload is under way.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.phase() == "serving" && self.drainers.is_empty() && self.leaving.is_empty()
+        self.is_running() && self.transaction.is_none() && self.serving.is_some()
     }
 
     /// Why the last attempt came to nothing; none after a success.
