@@ -102,7 +102,7 @@ pub async fn run(
     let (sender, heard) = mpsc::channel(HEARD_MAX);
     let state = Some(Reload::new(settings.last_known_good));
     let drive = Drive::new(settings, sender, tell);
-    Supervisor { state, drive, heard, commands, stops: Vec::new(), is_quiet: false }.run().await
+    Supervisor { state, drive, heard, commands, stops: Vec::new() }.run().await
 }
 
 /// What may have come back and not been looked at: beyond that, who tells waits.
@@ -118,8 +118,6 @@ struct Supervisor<T> {
     commands: mpsc::Receiver<Command>,
     /// Who is told of the end.
     stops: Vec<oneshot::Sender<()>>,
-    /// No reload is under way.
-    is_quiet: bool,
 }
 
 impl<T: FnMut(Notice)> Supervisor<T> {
@@ -147,13 +145,13 @@ impl<T: FnMut(Notice)> Supervisor<T> {
 
     fn feed(&mut self, event: Event) {
         let Some(state) = self.state.take() else { return };
+        let was_quiet = state.is_quiet();
         let (state, actions) = step(state, Monotonic::now(), event);
         for action in actions {
             self.drive.act(&state, action);
         }
         self.drive.prune(&state);
-        let was_quiet = std::mem::replace(&mut self.is_quiet, state.is_quiet());
-        if self.is_quiet && !was_quiet {
+        if state.is_quiet() && !was_quiet {
             // What a start or a reload ran is not needed until the next one; if it stays, it only looks large.
             let _unmapped = code::give_back_code();
         }
