@@ -4,6 +4,7 @@
 
 pub mod beneath;
 pub mod code;
+pub mod heap;
 pub mod inherited;
 pub mod map;
 pub mod memfd;

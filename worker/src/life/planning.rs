@@ -11,7 +11,7 @@ use baton_shared::config::model::ServiceConfig;
 use baton_shared::config::{self, Environment, Sources};
 use baton_shared::control::message::{Found, Invalid, Notice, Start};
 use baton_shared::log;
-use baton_shared::os::memfd;
+use baton_shared::os::{heap, memfd};
 use nix::unistd::{AccessFlags, access};
 use tokio::sync::{mpsc, oneshot};
 
@@ -46,7 +46,11 @@ pub(crate) fn start(start: Start, text: Vec<u8>) -> std::io::Result<Planning> {
     drop(std::thread::Builder::new().name("plan".to_owned()).spawn(move || {
         fault::strike(Phase::Plan);
         let mut files = Asker { start: &start, text: Some(text), ask };
-        drop(tell.send(plan(&start, &mut files)));
+        let outcome = plan(&start, &mut files);
+        if let Err(error) = heap::settle() {
+            log::debug("SERVICE", format!("The plan stays in small pages: {error}"));
+        }
+        drop(tell.send(outcome));
     })?);
     Ok(Planning { wishes, outcome })
 }
