@@ -87,14 +87,25 @@ pub(crate) enum Value {
     Verbatim(Span),
     /// The inside of a JSON string that is written otherwise than it stands.
     Quoted(Span),
-    /// JSON that is written as it stands and in which nobody sees parts: a struct of KrakenD's own.
-    Opaque(Span),
+    /// JSON that is written as it stands and in which nobody sees parts.
+    Opaque(Span, Typed),
     /// Plain text, of any bytes.
     Plain(Span),
     /// An object; the span counts entries.
     Object(Span),
     /// An array; the span counts entries.
     Array(Span),
+}
+
+/// What Go has where other data would be a tree: `xml` and `yaml` show that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typed {
+    /// A backend's failure, a struct.
+    Failure,
+    /// A `null` where an object was to be, which it still is to renderers.
+    NoObject,
+    /// A `null` where a list was to be.
+    NoList,
 }
 
 impl Span {
@@ -249,11 +260,14 @@ impl Data {
 
     /// One field whose value is the whole of `json`, which nobody sees parts of.
     #[must_use]
-    pub(crate) fn opaque(name: &[u8], json: Bytes) -> Self {
-        let mut document = Document::default();
+    pub(crate) fn opaque(name: &[u8], json: Bytes, typed: Typed) -> Self {
+        let value = Value::Opaque(Span::new(0, json.len()), typed);
+        Self::under(name, Document { input: json, ..Document::default() }, value)
+    }
+
+    /// One field with this value.
+    pub(super) fn under(name: &[u8], mut document: Document, value: Value) -> Self {
         let key = Key::make(&mut document.made_keys, name);
-        let value = Value::Opaque(Span::new(0, json.len()));
-        document.input = json;
         Self::of(document, Some(vec![Entry::new(key, value, false)]))
     }
 
@@ -266,16 +280,11 @@ impl Data {
     /// This under one name; it is one document that can be written as it stands, or `null`.
     #[must_use]
     pub(super) fn grouped(self, name: &[u8]) -> Self {
-        let mut document = self.documents.into_iter().next().unwrap_or_default();
-        let whole = match self.verbatim {
-            Some(span) => span,
-            None => {
-                document.input = Bytes::from_static(b"null");
-                Span::new(0, document.input.len())
-            },
+        let Some(whole) = self.verbatim else {
+            return Self::opaque(name, Bytes::from_static(b"null"), Typed::NoObject);
         };
-        let key = Key::make(&mut document.made_keys, name);
-        Self::of(document, Some(vec![Entry::new(key, Value::Verbatim(whole), false)]))
+        let document = self.documents.into_iter().next().unwrap_or_default();
+        Self::under(name, document, Value::Verbatim(whole))
     }
 
     /// A copy that shares nothing with this one: what all threads use would have its reference count written by

@@ -36,7 +36,7 @@ impl Document {
         match value {
             Value::Object(_) => true,
             Value::Verbatim(span) => span.of(&self.input).first() == Some(&b'{'),
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) | Value::Array(_) => false,
+            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => false,
         }
     }
 
@@ -52,7 +52,7 @@ impl Document {
                 let is_it = |child: &Child| is_text(child.key.of(&self.input), name);
                 members.find(is_it).map(|child| Value::Verbatim(child.value))
             },
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) | Value::Array(_) => None,
+            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => None,
         }
     }
 }

@@ -34,7 +34,7 @@ pub use shape::{PATH_KEYS_MAX, PathTooLong, Shape};
 pub use xml::{Problem as XmlProblem, XmlError};
 
 pub(crate) use canonical::Canonical;
-pub(crate) use data::{Document, Entry, Value};
+pub(crate) use data::{Document, Entry, Typed, Value};
 pub(crate) use flatmap::Doubt;
 pub(crate) use json::{Maker, first_value_end, pieces, walk};
 

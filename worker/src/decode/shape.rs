@@ -6,7 +6,7 @@
 
 use baton_shared::config::model::BackendConfig;
 
-use super::data::{Data, Document, Entry, Key, Value};
+use super::data::{Data, Document, Entry, Key, Typed, Value};
 use super::json::Found;
 use super::trie::{Next, Trie};
 
@@ -101,25 +101,23 @@ impl Shape {
         mut children: Vec<Entry>,
         mut document: Document,
     ) -> Data {
-        let verbatim = match found {
-            Found::Null(span) => match &self.group {
-                None => return Data::of(document, None),
-                Some(_) => Some(span),
-            },
-            Found::Object { sorted, verbatim } => {
-                if !sorted {
-                    document.sort(&mut children);
-                }
-                let renamed = self.rename(&mut children, &mut document);
-                verbatim.filter(|_| !renamed)
+        let (sorted, verbatim) = match (found, &self.group) {
+            (Found::Object { sorted, verbatim }, _) => (sorted, verbatim),
+            (Found::Null(_), None) => return Data::of(document, None),
+            (Found::Null(span), Some(group)) => {
+                return Data::under(group, document, Value::Opaque(span, Typed::NoObject));
             },
         };
+        if !sorted {
+            document.sort(&mut children);
+        }
+        let renamed = self.rename(&mut children, &mut document);
+        let verbatim = verbatim.filter(|_| !renamed);
         let Some(group) = &self.group else {
             return Data { verbatim, ..Data::of(document, Some(children)) };
         };
         let value = verbatim.map_or_else(|| document.adopt(&children), Value::Verbatim);
-        let key = Key::make(&mut document.made_keys, group);
-        Data::of(document, Some(vec![Entry::new(key, value, false)]))
+        Data::under(group, document, value)
     }
 
     /// Gives top-level keys their new names; says whether any has one. A new name replaces the field

@@ -4,7 +4,7 @@
 //! `map[key:value …]` with their keys sorted, arrays `[item …]`; a list at the top is its items, joined by commas.
 
 use super::json;
-use crate::decode::{Document, Value, pieces};
+use crate::decode::{Document, Typed, Value, pieces};
 
 /// The text of `value`.
 pub(crate) fn go_text(document: &Document, value: Value) -> Vec<u8> {
@@ -12,7 +12,9 @@ pub(crate) fn go_text(document: &Document, value: Value) -> Vec<u8> {
     match value {
         Value::Plain(span) => text.extend_from_slice(span.of(&document.input)),
         Value::Quoted(span) => said(span.of(&document.input), &mut text),
-        Value::Verbatim(span) | Value::Opaque(span) => {
+        Value::Opaque(_, Typed::NoObject) => text.extend_from_slice(b"map[]"),
+        Value::Opaque(_, Typed::NoList) => {},
+        Value::Verbatim(span) | Value::Opaque(span, Typed::Failure) => {
             of_json(span.of(&document.input), &mut text);
         },
         Value::Object(_) | Value::Array(_) => {

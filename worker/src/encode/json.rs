@@ -62,7 +62,7 @@ pub(super) fn collection(data: &Data) -> Bytes {
     let Some((document, value)) = data.find(b"collection") else {
         return Bytes::from_static(b"[]");
     };
-    if let Value::Verbatim(span) | Value::Opaque(span) = value {
+    if let Value::Verbatim(span) | Value::Opaque(span, _) = value {
         return document.input.slice(span.start as usize..span.end as usize);
     }
     let mut writer = Writer::new(data.written_bytes_guess());
@@ -125,7 +125,7 @@ impl Writer {
         let (object, span) = match value {
             Value::Object(span) => (true, span),
             Value::Array(span) => (false, span),
-            Value::Verbatim(span) | Value::Opaque(span) => {
+            Value::Verbatim(span) | Value::Opaque(span, _) => {
                 self.copy(&document.input, span.start as usize, span.end as usize);
                 return None;
             },

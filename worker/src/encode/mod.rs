@@ -172,6 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn a_null_where_an_object_or_a_list_was_to_be_is_empty_but_in_json() {
+        let check = |set: fn(&mut BackendConfig), json: &str, yaml: &str, xml: &str| {
+            let data = crate::decode::tests::decode(set, "null").unwrap();
+            let encodings = [OutputEncoding::Json, OutputEncoding::Yaml, OutputEncoding::Xml];
+            for (encoding, expected) in encodings.into_iter().zip([json, yaml, xml]) {
+                assert_eq!(render(encoding, &data, None).body, expected, "{encoding:?}");
+            }
+        };
+        check(|_| {}, "null", "{}\n", "<doc/>");
+        check(|backend| backend.group = "g".to_owned(), r#"{"g":null}"#, "g: {}\n", "<g/>");
+        let list = r#"{"collection":null}"#;
+        check(|backend| backend.is_collection = true, list, "collection: []\n", "<collection/>");
+    }
+
+    #[test]
     fn negotiate_writes_what_is_asked_for() {
         let data = crate::decode::tests::decode(|_| {}, r#"{"a":1}"#).unwrap();
         let check = |accept: Option<&str>, content_type: &str, body: &str| {

@@ -19,6 +19,6 @@ pub(super) fn content(data: &Data) -> Bytes {
             pieces(span.of(input), |piece| text.extend_from_slice(piece.as_bytes()));
             Bytes::from(text)
         },
-        Value::Object(_) | Value::Array(_) | Value::Opaque(_) => Bytes::new(),
+        Value::Object(_) | Value::Array(_) | Value::Opaque(..) => Bytes::new(),
     }
 }

@@ -7,7 +7,7 @@
 use std::slice::Iter;
 
 use super::{escape, go_number};
-use crate::decode::{Data, Document, Entry, Numbers, Value, pieces};
+use crate::decode::{Data, Document, Entry, Numbers, Typed, Value, pieces};
 
 /// A node of a [`Tree`].
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,8 @@ enum Kind {
     Text(Part),
     Object,
     Array,
+    /// An object to everybody who does not ask: [`Tree::failure`].
+    Failure,
 }
 
 /// A part of the tree's text.
@@ -83,7 +85,7 @@ impl Tree {
             Kind::Bool(value) => Seen::Bool(value),
             Kind::Number(part, numbers) => Seen::Number(self.part(part), numbers),
             Kind::Text(part) => Seen::Text(self.part(part)),
-            Kind::Object => Seen::Object,
+            Kind::Object | Kind::Failure => Seen::Object,
             Kind::Array => Seen::Array,
         }
     }
@@ -95,6 +97,12 @@ impl Tree {
     /// The children of an object or array, in order.
     pub(super) fn children(&self, place: Place) -> Children<'_> {
         Children { tree: self, at: place + 1, end: self.next(place) }
+    }
+
+    /// The fields of a backend's failure. They stand one level below it: it embeds what it shares with others.
+    pub(super) fn failure(&self, place: Place) -> Option<Children<'_>> {
+        let is_one = self.nodes.get(place).is_some_and(|node| node.kind == Kind::Failure);
+        is_one.then(|| self.children(place + 1))
     }
 
     fn next(&self, place: Place) -> Place {
@@ -155,8 +163,23 @@ impl Tree {
         let (object, span) = match value {
             Value::Object(span) => (true, span),
             Value::Array(span) => (false, span),
-            Value::Verbatim(span) | Value::Opaque(span) => {
+            Value::Verbatim(span) => {
                 self.json(key, span.of(&document.input), document.numbers);
+                return None;
+            },
+            Value::Opaque(_, Typed::NoObject) => {
+                self.leaf(key, Kind::Object);
+                return None;
+            },
+            Value::Opaque(_, Typed::NoList) => {
+                self.leaf(key, Kind::Array);
+                return None;
+            },
+            Value::Opaque(span, Typed::Failure) => {
+                let place = self.open(key, Kind::Failure);
+                let embedded = self.copied(b"httpresponseerror");
+                self.json(embedded, span.of(&document.input), document.numbers);
+                self.close(place);
                 return None;
             },
             Value::Quoted(span) => {

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::go_number;
-use super::tree::{Line, Place, Seen, Tree};
+use super::tree::{Children, Line, Place, Seen, Tree};
 use crate::decode::Data;
 
 /// The document; empty if an attribute is no scalar: `mxj` gives up, and KrakenD writes nothing.
@@ -69,6 +69,11 @@ impl<'a> Writer<'a> {
         steps: &mut Vec<Step<'a>>,
     ) -> Result<(), NoAttribute> {
         let start = steps.len();
+        let tree = self.tree;
+        if let Some(fields) = tree.failure(place) {
+            self.failure(name, fields);
+            return Ok(());
+        }
         match self.tree.see(place) {
             Seen::Object => self.object(name, place, steps)?,
             Seen::Array if self.tree.children(place).next().is_some() => {
@@ -87,6 +92,30 @@ impl<'a> Writer<'a> {
             children.reverse();
         }
         Ok(())
+    }
+
+    /// KrakenD: `mxj` leaves a struct to Go, which names it by its type, and then ends an element that nobody began.
+    fn failure(&mut self, name: &[u8], fields: Children<'_>) {
+        let tree = self.tree;
+        let mut parts: [(&[u8], &[u8]); 3] = [(b"Code", b""), (b"Msg", b""), (b"Enc", b"")];
+        let [(_, code), (_, body), (_, encoding)] = &mut parts;
+        for field in fields {
+            match (tree.key(field), tree.see(field)) {
+                (b"http_status_code", Seen::Number(number, _)) => *code = number,
+                (b"http_body", Seen::Text(text)) => *body = text,
+                (b"http_body_encoding", Seen::Text(text)) => *encoding = text,
+                _ => {},
+            }
+        }
+        self.out.extend_from_slice(b"<NamedHTTPResponseError>");
+        for (name, text) in parts {
+            self.begin(name);
+            self.out.push(b'>');
+            escape_as_go(text, &mut self.out);
+            self.end(name);
+        }
+        self.end(b"NamedHTTPResponseError");
+        self.end(name);
     }
 
     fn object(
@@ -186,6 +215,24 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
         rest = from.get(1..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
+}
+
+/// As Go's `encoding/xml`: control characters that XML has no place for are replaced.
+fn escape_as_go(text: &[u8], out: &mut Vec<u8>) {
+    for character in String::from_utf8_lossy(text).chars() {
+        match character {
+            '&' => out.extend_from_slice(b"&amp;"),
+            '<' => out.extend_from_slice(b"&lt;"),
+            '>' => out.extend_from_slice(b"&gt;"),
+            '"' => out.extend_from_slice(b"&#34;"),
+            '\'' => out.extend_from_slice(b"&#39;"),
+            '\t' => out.extend_from_slice(b"&#x9;"),
+            '\n' => out.extend_from_slice(b"&#xA;"),
+            '\r' => out.extend_from_slice(b"&#xD;"),
+            '\0'..' ' | '\u{FFFE}' | '\u{FFFF}' => out.extend_from_slice("\u{FFFD}".as_bytes()),
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
 }
 
 const ESCAPED: [bool; 256] = {

@@ -198,7 +198,7 @@ impl<'a> Tree<'a> {
                 },
                 Some(_) | None => (false, Vec::new()),
             },
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(_) => (false, Vec::new()),
+            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(..) => (false, Vec::new()),
         };
         let edge = |(index, (key, value)): (u32, _)| Edge {
             label: match key {

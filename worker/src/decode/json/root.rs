@@ -7,7 +7,7 @@ use super::levels::{Reader, Rule};
 use super::scan::{Fault, Read, Source};
 use super::skip;
 use crate::decode::DecodeError;
-use crate::decode::data::{Data, Document, Entry, Key, Span};
+use crate::decode::data::{Data, Document, Entry, Key, Span, Typed, Value};
 use crate::decode::shape::Shape;
 
 /// What a body must be.
@@ -41,10 +41,7 @@ fn read(root: Root, shape: &Shape, body: Bytes) -> Read<Data> {
     let found = match (root, source.at(start)) {
         (Root::Object | Root::Any, b'{') => reader.object(shape, start)?,
         (Root::Object, b'n') => reader.null(shape, start)?,
-        (Root::Array, b'n' | b'[') | (Root::Any, b'[') => {
-            reader.wrapped(b"collection", shape, start)?
-        },
-        (Root::Any, _) => reader.wrapped(b"content", shape, start)?,
+        (Root::Array, b'n' | b'[') | (Root::Any, _) => reader.wrapped(root, shape, start)?,
         (Root::Object | Root::Array, first) => {
             reader.skip(start, 0)?;
             return Err(wrong_kind(root, first));
@@ -120,9 +117,16 @@ impl Reader<'_> {
     }
 
     /// A body that is no object, as the only field of one.
-    fn wrapped(&mut self, name: &[u8], shape: &Shape, start: usize) -> Read<Found> {
+    fn wrapped(&mut self, root: Root, shape: &Shape, start: usize) -> Read<Found> {
+        let first = self.source.at(start);
+        let is_list = first == b'[' || matches!(root, Root::Array);
+        let name: &[u8] = if is_list { b"collection" } else { b"content" };
         if shape.keeps_leaf(name) {
-            let (value, _) = self.builder.value(self.source, start, 0)?;
+            let (value, end) = self.builder.value(self.source, start, 0)?;
+            let value = match first {
+                b'n' if is_list => Value::Opaque(Span::new(start, end), Typed::NoList),
+                _ => value,
+            };
             let key = Key::make(&mut self.builder.made_keys, name);
             self.builder.pending.push(Entry::new(key, value, false));
         } else {
