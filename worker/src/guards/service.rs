@@ -107,14 +107,17 @@ fn reach(lead: &Lead<'_, '_>) -> (Reach, Option<String>) {
             Ok(Found { value: Target::Health, .. })
             | Err(
                 Miss::Redirect(_)
-                | Miss::Refused(route::Refusal::EncodedParam | route::Refusal::BadParamEscape(_)),
+                | Miss::Refused {
+                    why: route::Refusal::EncodedParam | route::Refusal::BadParamEscape(_),
+                    ..
+                },
             ),
         ) => Reach::Outer,
         Lead::Route(Ok(_) | Err(Miss::NotFound)) => Reach::All,
         Lead::Route(Err(Miss::MethodNotAllowed { allow })) => {
             return (Reach::All, Some(allow.clone()));
         },
-        Lead::Route(Err(Miss::Refused(_) | Miss::ServerOptions)) => Reach::Nobody,
+        Lead::Route(Err(Miss::Refused { .. } | Miss::ServerOptions)) => Reach::Nobody,
     };
     (reach, None)
 }

@@ -66,7 +66,13 @@ impl MissPages {
                 response
             },
             Miss::Redirect(redirect) => redirected(method, redirect),
-            Miss::Refused(refusal) => refused(*refusal),
+            Miss::Refused { why, allow } => {
+                let mut response = refused(*why);
+                if let Some(allow) = allow {
+                    response.headers.insert(ALLOW, value(allow.as_bytes()));
+                }
+                response
+            },
             Miss::ServerOptions => Response::new(StatusCode::OK, Bytes::new()),
         }
     }
@@ -266,7 +272,12 @@ mod tests {
             (Refusal::BadParamEscape(bad_escape(b"%b")), "error: invalid URL escape \"%b\""),
         ] {
             let expected = format!("400 [content-type: text/plain; charset=utf-8] {text}");
-            check(&flags, &Method::GET, &Miss::Refused(refusal), &expected);
+            check(&flags, &Method::GET, &Miss::Refused { why: refusal, allow: None }, &expected);
         }
+        let elsewhere =
+            Miss::Refused { why: Refusal::EncodedParam, allow: Some("POST".to_owned()) };
+        let fields = "content-type: text/plain; charset=utf-8, allow: POST";
+        let expected = format!("400 [{fields}] error: encoded url params");
+        check(&flags, &Method::GET, &elsewhere, &expected);
     }
 }

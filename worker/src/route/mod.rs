@@ -75,7 +75,12 @@ pub enum Miss {
     /// Nothing is registered for this path.
     NotFound,
     /// The target is not accepted.
-    Refused(Refusal),
+    Refused {
+        /// What is wrong with it.
+        why: Refusal,
+        /// The methods whose `Allow` a 405 would have carried, and this does too.
+        allow: Option<String>,
+    },
     /// `OPTIONS *`: a question about the server, answered without routing.
     ServerOptions,
 }
@@ -137,6 +142,12 @@ pub struct Asked<'p> {
     pub forwarded_prefix: Option<&'p [u8]>,
 }
 
+impl Miss {
+    const fn refused(why: Refusal) -> Self {
+        Self::Refused { why, allow: None }
+    }
+}
+
 impl<T> Router<T> {
     /// Builds all trees; methods keep the order in which they came first.
     ///
@@ -177,7 +188,7 @@ impl<T> Router<T> {
             let about_server = *asked.method == Method::OPTIONS;
             return Err(if about_server { Miss::ServerOptions } else { Miss::NotFound });
         }
-        let mut path = decode(asked.path).map_err(Miss::Refused)?;
+        let mut path = decode(asked.path).map_err(Miss::refused)?;
         if self.rules.remove_extra_slash {
             path = Cow::Owned(path::clean_request(&path));
         }
@@ -187,15 +198,15 @@ impl<T> Router<T> {
         let Some(value) = found.and_then(|route| self.values.get(route.index())) else {
             return Err(self.miss(asked, &path, tree));
         };
-        self.check_params(&path, &spans)?;
+        self.check_params(&path, &spans).map_err(Miss::refused)?;
         Ok(Found { value, params: Params::new(path, spans) })
     }
 
-    fn check_params(&self, path: &[u8], spans: &Spans) -> Result<(), Miss> {
+    fn check_params(&self, path: &[u8], spans: &Spans) -> Result<(), Refusal> {
         if !self.rules.check_params {
             return Ok(());
         }
-        params::check(path, spans).map_err(|fault| Miss::Refused(fault.into()))
+        params::check(path, spans).map_err(Refusal::from)
     }
 
     fn tree(&self, method: &Method) -> Option<&Tree> {
@@ -214,13 +225,12 @@ impl<T> Router<T> {
                 return Miss::Redirect(redirect);
             }
         }
-        // KrakenD looks at what the placeholders took before it says 404 or 405.
-        if let Err(refused) = self.check_params(path, &spans) {
-            return refused;
-        }
-        match self.other_methods(asked.method, path) {
-            Some(allow) => Miss::MethodNotAllowed { allow },
-            None => Miss::NotFound,
+        let allow = self.other_methods(asked.method, path);
+        // KrakenD looks at what the placeholders took before it says 404 or 405, but behind `Allow`.
+        match (self.check_params(path, &spans), allow) {
+            (Err(why), allow) => Miss::Refused { why, allow },
+            (Ok(()), Some(allow)) => Miss::MethodNotAllowed { allow },
+            (Ok(()), None) => Miss::NotFound,
         }
     }
 

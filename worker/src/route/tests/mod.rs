@@ -67,7 +67,8 @@ fn outcome(router: &Router<String>, request: &[u8], prefix: Option<&str>) -> Str
         },
         Err(Miss::MethodNotAllowed { allow }) => format!("405 {allow}"),
         Err(Miss::NotFound) => "404".to_owned(),
-        Err(Miss::Refused(refusal)) => format!("400 {refusal}"),
+        Err(Miss::Refused { why, allow: None }) => format!("400 {why}"),
+        Err(Miss::Refused { why, allow: Some(allow) }) => format!("400 {why}, 405 {allow}"),
         Err(Miss::ServerOptions) => "options".to_owned(),
     }
 }

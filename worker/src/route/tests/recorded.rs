@@ -53,6 +53,21 @@ fn text_and_placeholders_match_as_recorded() {
 }
 
 #[test]
+fn a_value_that_is_refused_where_another_method_is_allowed_comes_with_that_method() {
+    check(
+        &["GET /a/:id/x", "POST /a/:id"],
+        rules(),
+        &[
+            ("GET /a/b", "405 POST"),
+            ("GET /a/b%3Fc", "400 encoded url params, 405 POST"),
+            ("GET /a/%25zz", "400 invalid URL escape \"%zz\", 405 POST"),
+            // Nothing of this path was taken by a placeholder of its own method.
+            ("PUT /a/b%3Fc", "405 POST"),
+        ],
+    );
+}
+
+#[test]
 fn nested_placeholders_match_as_recorded_and_upstreams_redirect_to_itself_is_served() {
     check(
         &[
