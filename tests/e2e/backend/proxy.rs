@@ -82,18 +82,135 @@ fn opener(target: SocketAddr) -> (Backend, Arc<Mutex<Vec<Message>>>) {
             return;
         }
         drop(stream.send(b"HTTP/1.1 200 Connection established\r\n\r\n"));
-        let far = TcpStream::connect(target).unwrap();
-        let near = stream.socket().try_clone().unwrap();
-        let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-        let up = std::thread::spawn(move || {
-            drop(io::copy(&mut from, &mut to));
-            drop(to.shutdown(Shutdown::Write));
-        });
-        drop(io::copy(&mut &far, &mut &near));
-        drop(near.shutdown(Shutdown::Both));
-        drop(up.join());
+        pass_on(stream.socket(), target);
     });
     (proxy, asked)
+}
+
+/// Whatever comes goes to `target`, and the other way, until that one closes.
+fn pass_on(near: &TcpStream, target: SocketAddr) {
+    let far = TcpStream::connect(target).unwrap();
+    let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+    let up = std::thread::spawn(move || {
+        drop(io::copy(&mut from, &mut to));
+        drop(to.shutdown(Shutdown::Write));
+    });
+    drop(io::copy(&mut &far, &mut &*near));
+    drop(near.shutdown(Shutdown::Both));
+    drop(up.join());
+}
+
+/// A SOCKS 5 proxy that lets in whoever is `me` with `pw`, and leads everybody to `target`.
+fn socks(target: SocketAddr) -> (Backend, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&asked);
+    let proxy = Backend::by_connection(move |socket| {
+        let mut stream = Stream::new(socket);
+        assert_eq!(stream.take(4).unwrap(), b"\x05\x02\x00\x02");
+        stream.send(b"\x05\x02").unwrap();
+        assert_eq!(stream.take(7).unwrap(), b"\x01\x02me\x02pw");
+        stream.send(b"\x01\x00").unwrap();
+        let head = stream.take(5).unwrap();
+        assert_eq!(head[..4], *b"\x05\x01\x00\x03");
+        let name = stream.take(head[4].into()).unwrap();
+        let port = stream.take(2).unwrap();
+        let port = u16::from_be_bytes([port[0], port[1]]);
+        note.lock().unwrap().push(format!("{}:{port}", String::from_utf8(name).unwrap()));
+        if port == 81 {
+            drop(stream.send(b"\x05\x04\x00\x01"));
+            return;
+        }
+        stream.send(b"\x05\x00\x00\x01\x7F\x00\x00\x01\x00\x00").unwrap();
+        pass_on(stream.socket(), target);
+    });
+    (proxy, asked)
+}
+
+/// One endpoint with this host, whose errors are told.
+fn far(host: &str) -> Value {
+    json!({
+        "endpoints": [{ "endpoint": "/far", "backend": [{ "url_pattern": "/b", "host": [host] }] }],
+        "extra_config": { "router": { "return_error_msg": true } }
+    })
+}
+
+#[test]
+fn a_socks_proxy_is_told_the_name_and_reads_nothing() {
+    let backend = Backend::start(|_| ok("{}"));
+    let (proxy, asked) = socks(backend.address());
+    let url = proxy.host().replace("http://", "socks5://me:pw@");
+    let starter = Starter::new(&far("http://backend.example")).argument("--threads").argument("1");
+    let baton = starter.environment("HTTP_PROXY", &url).start();
+    for _ in 0..2 {
+        assert_eq!(ask(&baton, "/far"), (200, "{}".to_owned()));
+    }
+    assert_eq!(*asked.lock().unwrap(), ["backend.example:80"], "the way is used again");
+    let seen = backend.last();
+    assert_eq!(seen.line, "GET /b HTTP/1.1");
+    assert_eq!(seen.fields.first("host"), Some("backend.example"));
+    assert_eq!(seen.fields.first("proxy-authorization"), None);
+}
+
+#[test]
+fn a_socks_proxy_that_leads_nowhere_says_why() {
+    let (proxy, _asked) = socks("127.0.0.1:1".parse().unwrap());
+    let mut config = far("http://backend.example:81");
+    config["endpoints"][0]["backend"][0]["extra_config"] = json!({ "backend/http/client": {
+        "proxy_address": proxy.host().replace("http://", "socks5://me:pw@")
+    } });
+    let baton = Baton::start(&config);
+    let text = format!(
+        "Get \"http://backend.example:81/b\": socks connect tcp {}->backend.example:81: unknown error host unreachable",
+        proxy.address()
+    );
+    assert_eq!(ask(&baton, "/far"), (500, text));
+}
+
+#[test]
+fn a_proxy_may_be_asked_by_tls_and_a_backend_by_tls_within() {
+    let authority = Authority::new();
+    let server = |file: &str, names: &str| {
+        authority.server(&authority.issue_for(file, names, "serverAuth"), false)
+    };
+    let backend = Backend::start(|_| ok(&format!("{{\"a\":\"{}\"}}", "x".repeat(300_000))));
+    let behind = Veil::before(backend.address(), &server("far", "DNS:backend.example"));
+    let (opener, asked) = opener(behind.address());
+    let reader = Backend::start(|_| ok("{\"by\":\"proxy\"}"));
+    let proxy = server("proxy", "IP:127.0.0.1");
+    let (opener_front, reader_front) =
+        (Veil::before(opener.address(), &proxy), Veil::before(reader.address(), &proxy));
+    let mut config = far("https://backend.example");
+    config["client_tls"] = json!({ "ca_certs": [authority.certificate()] });
+    config["endpoints"].as_array_mut().unwrap().push(json!({
+        "endpoint": "/plain",
+        "backend": [{ "url_pattern": "/b", "host": ["http://backend.example"] }]
+    }));
+    let baton = Starter::new(&config)
+        .environment("HTTPS_PROXY", &opener_front.host().replace("://", "://u:p@"))
+        .environment("HTTP_PROXY", &reader_front.host())
+        .start();
+    for _ in 0..2 {
+        let (status, text) = ask(&baton, "/far");
+        assert_eq!((status, text.len()), (200, 300_008));
+    }
+    assert_eq!(asked.lock().unwrap()[0].line, "CONNECT backend.example:443 HTTP/1.1");
+    assert_eq!(backend.last().line, "GET /b HTTP/1.1");
+    assert_eq!(ask(&baton, "/plain"), (200, "{\"by\":\"proxy\"}".to_owned()));
+    assert_eq!(reader.last().line, "GET http://backend.example/b HTTP/1.1");
+}
+
+#[test]
+fn a_proxy_whose_certificate_is_not_believed_is_not_asked() {
+    let authority = Authority::new();
+    let reader = Backend::start(|_| ok("{}"));
+    let pair = authority.issue_for("proxy", "DNS:proxy.example", "serverAuth");
+    let front = Veil::before(reader.address(), &authority.server(&pair, false));
+    let starter = Starter::new(&far("http://backend.example"));
+    let baton = starter.environment("HTTP_PROXY", &front.host()).start();
+    let (status, text) = ask(&baton, "/far");
+    assert_eq!((status, reader.count()), (500, 0));
+    let begins = "Get \"http://backend.example/b\": proxyconnect tcp: tls: ";
+    assert!(text.starts_with(begins), "{text}");
 }
 
 #[test]

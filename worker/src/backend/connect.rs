@@ -7,9 +7,9 @@
 use std::io;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::failure::CallError;
+use super::stream::Stream;
 use super::via::Proxy;
 use crate::plan::Host;
 
@@ -21,10 +21,11 @@ const FIELDS_MAX: usize = 64;
 pub(super) async fn through(
     proxy: &Proxy,
     host: &Host,
-    stream: &mut TcpStream,
+    stream: &mut Stream,
 ) -> Result<(), CallError> {
     let broken = |error: io::Error| CallError::Broken(error.into());
     stream.write_all(&asking(proxy, host)).await.map_err(broken)?;
+    stream.flush().await.map_err(broken)?;
     let mut said = Vec::with_capacity(512);
     loop {
         match stream.read_buf(&mut said).await {
@@ -51,7 +52,7 @@ fn asking(proxy: &Proxy, host: &Host) -> Vec<u8> {
         "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: Go-http-client/1.1\r\n"
     )
     .into_bytes();
-    if let Some(credentials) = &proxy.credentials {
+    if let Some(credentials) = proxy.credentials() {
         asking.extend_from_slice(b"Proxy-Authorization: ");
         asking.extend_from_slice(credentials.as_bytes());
         asking.extend_from_slice(b"\r\n");

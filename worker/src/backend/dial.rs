@@ -18,12 +18,12 @@ use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::connect;
 use super::failure::{CallError, DialError};
 use super::link::Link;
 use super::resolve::Resolver;
 use super::stream::Stream;
-use super::via::Proxy;
+use super::via::{Proxy, Speaks};
+use super::{connect, nested, socks};
 use crate::plan::{ClientTlsPlan, DialPlan, Host, Scheme, TlsId};
 use crate::tls::client;
 use crate::tls::session::{End, Session};
@@ -84,13 +84,66 @@ impl Dialer {
         carries: Carries,
         deadline: Instant,
     ) -> Result<Stream, CallError> {
-        let mut stream = self.connect_to(host, via, deadline).await?;
-        if let Some(proxy) = via
-            && (host.scheme == Scheme::Https || carries == Carries::Bytes)
-        {
-            let opened = timeout_at(deadline, connect::through(proxy, host, &mut stream)).await;
-            opened.map_err(|_late| CallError::Late)??;
+        let Some(proxy) = via else {
+            let stream = self.connect_to(host, deadline).await?;
+            return self.meet(host, stream, deadline).await;
+        };
+        // In a box: few calls go through a proxy.
+        Box::pin(self.open_through(proxy, host, carries, deadline)).await
+    }
+
+    /// The same by way of a proxy.
+    async fn open_through(
+        &self,
+        proxy: &Proxy,
+        host: &Host,
+        carries: Carries,
+        deadline: Instant,
+    ) -> Result<Stream, CallError> {
+        let speaks = proxy.speaks.as_ref();
+        let speaks = speaks.map_err(|error| CallError::ProxyUnusable(error.clone()))?;
+        let of_proxy = |error| match error {
+            CallError::Late => CallError::Late,
+            error => CallError::Proxy(Box::new(error)),
+        };
+        let mut socket = self.connect_to(&proxy.host, deadline).await.map_err(of_proxy)?;
+        if let Speaks::Socks(login) = speaks {
+            let asked = socks::through(login.as_ref(), host, &mut socket);
+            let opened = timeout_at(deadline, asked).await.map_err(|_late| CallError::Late)?;
+            return match opened {
+                Ok(()) => self.meet(host, socket, deadline).await,
+                Err(error) => Err(match socket.peer_addr() {
+                    Ok(proxy) => CallError::Socks { proxy, host: host.into(), error },
+                    Err(_gone) => CallError::Closed,
+                }),
+            };
         }
+        // It is judged as the backend behind it is.
+        let met = Host { way: host.way, ..proxy.host.clone() };
+        let mut stream = self.meet(&met, socket, deadline).await.map_err(of_proxy)?;
+        if host.scheme == Scheme::Http && carries == Carries::Requests {
+            return Ok(stream);
+        }
+        let opened = timeout_at(deadline, connect::through(proxy, host, &mut stream)).await;
+        opened.map_err(|_late| CallError::Late)??;
+        match (host.scheme, stream) {
+            (Scheme::Http, stream) => Ok(stream),
+            (Scheme::Https, Stream::Plain(socket)) => self.meet(host, socket, deadline).await,
+            (Scheme::Https, outer @ Stream::Tls(_)) => {
+                let inner = nested::socket(outer);
+                let inner = inner.map_err(|error| CallError::Broken(error.into()))?;
+                self.meet(host, inner, deadline).await
+            },
+        }
+    }
+
+    /// Speaks TLS where the scheme says so.
+    async fn meet(
+        &self,
+        host: &Host,
+        stream: TcpStream,
+        deadline: Instant,
+    ) -> Result<Stream, CallError> {
         match host.scheme {
             Scheme::Http => Ok(Stream::Plain(stream)),
             // In a box: few calls need it, and all would carry the room for it.
@@ -139,23 +192,7 @@ impl Dialer {
         Some(Arc::clone(place.get_or_init(|| made)))
     }
 
-    async fn connect_to(
-        &self,
-        host: &Host,
-        via: Option<&Proxy>,
-        deadline: Instant,
-    ) -> Result<TcpStream, CallError> {
-        let host = match via {
-            None => host,
-            Some(Proxy { unusable: Some(scheme), .. }) => {
-                return Err(CallError::ProxyNotBuilt(scheme.clone()));
-            },
-            Some(proxy) => &proxy.host,
-        };
-        let failed = |error| match via {
-            None => CallError::Dial(error),
-            Some(_) => CallError::Proxy(error),
-        };
+    async fn connect_to(&self, host: &Host, deadline: Instant) -> Result<TcpStream, CallError> {
         let bound = self.plan.time_max.and_then(|time| Instant::now().checked_add(time));
         let stop = bound.map_or(deadline, |bound| bound.min(deadline));
         match timeout_at(stop, self.connect(host, stop)).await {
@@ -165,9 +202,9 @@ impl Dialer {
             },
             Ok(Err(error)) => {
                 self.resolver.doubt(&host.name);
-                Err(failed(error))
+                Err(CallError::Dial(error))
             },
-            Err(_) if stop < deadline => Err(failed(DialError::Slow(host.into()))),
+            Err(_) if stop < deadline => Err(CallError::Dial(DialError::Slow(host.into()))),
             Err(_) => Err(CallError::Late),
         }
     }

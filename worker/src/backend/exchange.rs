@@ -19,7 +19,7 @@ use super::expect;
 use super::failure::CallError;
 use super::link::{Link, Lost, Outgoing};
 use super::pool::Pool;
-use super::via::Proxy;
+use super::via::{Proxy, Speaks};
 use crate::plan::{Host, Scheme};
 
 /// A request as it is sent.
@@ -51,12 +51,14 @@ pub(crate) struct Whom<'a> {
 impl Whom<'_> {
     /// Writes a request so that a proxy which reads it knows whom it is for (RFC 9112 §3.2.2).
     fn address(&self, request: &mut Option<Outbound>) {
-        if let (Some(proxy), Scheme::Http, Some(request)) = (self.via, self.host.scheme, request) {
+        if let (Some(proxy), Scheme::Http, Some(request)) = (self.via, self.host.scheme, request)
+            && let Ok(Speaks::Http { credentials }) = &proxy.speaks
+        {
             // Both parts are of a URL already.
             if let Ok(uri) = Uri::try_from(format!("{}{}", self.host, self.uri)) {
                 *request.uri_mut() = uri;
             }
-            if let Some(credentials) = &proxy.credentials {
+            if let Some(credentials) = credentials {
                 request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
             }
         }

@@ -141,10 +141,20 @@ pub enum CallError {
     Dial(DialError),
     /// No connection to the proxy.
     #[error("proxyconnect tcp: {0}")]
-    Proxy(DialError),
-    /// The proxy that the environment names speaks something else than HTTP in the clear.
-    #[error("a proxy with `{0}://` is not built yet")]
-    ProxyNotBuilt(Box<str>),
+    Proxy(Box<Self>),
+    /// The proxy that the environment names cannot be asked.
+    #[error("{0}")]
+    ProxyUnusable(super::via::Unusable),
+    /// The SOCKS proxy does not open a way to the host.
+    #[error("socks connect tcp {proxy}->{host}: {error}")]
+    Socks {
+        /// Who was asked.
+        proxy: SocketAddr,
+        /// Where to.
+        host: HostAndPort,
+        /// What came of it.
+        error: super::socks::SocksError,
+    },
     /// The proxy does not open a way to the host; why, in its words.
     #[error("{0}")]
     ProxyRefused(Box<str>),

@@ -30,6 +30,8 @@ mod hop;
 pub(crate) mod resolve;
 pub(crate) mod upgrade;
 mod connect;
+mod socks;
+mod nested;
 mod expect;
 pub mod via;
 

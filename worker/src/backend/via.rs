@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use http::HeaderValue;
 
+use super::socks::{self, Login};
 use super::upgrade::base64;
 use crate::guards::client_ip::Network;
 use crate::plan::{Host, Scheme};
@@ -25,11 +26,32 @@ pub struct Proxies {
 /// Whom requests are given to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proxy {
+    /// Of scheme `https`: it is met by TLS.
     pub(crate) host: Host,
-    /// `Proxy-Authorization`.
-    pub(crate) credentials: Option<HeaderValue>,
-    /// Why it cannot be used: another protocol than HTTP in the clear.
-    pub(crate) unusable: Option<Box<str>>,
+    pub(crate) speaks: Result<Speaks, Unusable>,
+}
+
+/// How a proxy is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// It reads requests, or is asked by `CONNECT`.
+    Http {
+        /// `Proxy-Authorization`.
+        credentials: Option<HeaderValue>,
+    },
+    /// SOCKS 5.
+    Socks(Option<Login>),
+}
+
+/// Why a proxy cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// It speaks something else.
+    #[error("a proxy with `{0}://` is not supported")]
+    Scheme(Box<str>),
+    /// SOCKS has no place for its name or password.
+    #[error("invalid username/password")]
+    Login,
 }
 
 /// An entry of `NO_PROXY`.
@@ -107,18 +129,46 @@ impl Proxy {
             Some((user, authority)) => (Some(user), authority),
             None => (None, authority),
         };
+        let user = user.map(|user| {
+            let (name, password) = user.split_once(':').unwrap_or((user, ""));
+            let decoded = |text| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+            (decoded(name), decoded(password))
+        });
+        let http = || Speaks::Http {
+            credentials: user.as_ref().and_then(|(name, password)| basic(name, password)),
+        };
         let scheme = scheme.to_ascii_lowercase();
-        let host = Host::of(Scheme::Http, authority).ok()?;
-        let unusable = (scheme != "http").then(|| scheme.into());
-        Some(Self { host, credentials: user.and_then(credentials), unusable })
+        let of_scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
+        let mut host = Host::of(of_scheme, authority).ok()?;
+        let speaks = match &*scheme {
+            "http" | "https" => Ok(http()),
+            "socks5" | "socks5h" => {
+                if !host.names_port() {
+                    host.port = socks::PORT;
+                }
+                let login = user.map(|(name, password)| Login::new(&name, &password));
+                match login {
+                    None => Ok(Speaks::Socks(None)),
+                    Some(None) => Err(Unusable::Login),
+                    Some(login) => Ok(Speaks::Socks(login)),
+                }
+            },
+            _ => Err(Unusable::Scheme(scheme.into())),
+        };
+        Some(Self { host, speaks })
+    }
+
+    /// What is told to a proxy that reads requests.
+    pub(crate) fn credentials(&self) -> Option<&HeaderValue> {
+        match &self.speaks {
+            Ok(Speaks::Http { credentials }) => credentials.as_ref(),
+            Ok(Speaks::Socks(_)) | Err(_) => None,
+        }
     }
 }
 
-/// `user:password` of a URL as `Basic`.
-fn credentials(user: &str) -> Option<HeaderValue> {
-    let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    let decoded = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
-    let pair = [decoded(name), b":".to_vec(), decoded(password)].concat();
+fn basic(name: &[u8], password: &[u8]) -> Option<HeaderValue> {
+    let pair = [name, b":", password].concat();
     let mut value = HeaderValue::try_from(format!("Basic {}", base64(&pair))).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -208,8 +258,27 @@ mod tests {
             assert_eq!(Proxy::parse(text).unwrap().host.to_string(), expected, "{text}");
         }
         assert_eq!(Proxy::parse("http://:x"), None);
-        assert_eq!(Proxy::parse("http://u:p%40@h").unwrap().credentials.unwrap(), "Basic dTpwQA==");
-        assert_eq!(Proxy::parse("socks5://h:1").unwrap().unusable.as_deref(), Some("socks5"));
+        assert_eq!(
+            Proxy::parse("http://u:p%40@h").unwrap().credentials().unwrap(),
+            "Basic dTpwQA=="
+        );
+    }
+
+    #[test]
+    fn a_proxy_speaks_what_its_scheme_says() {
+        let parsed = |text| {
+            let Proxy { host, speaks } = Proxy::parse(text).unwrap();
+            (host.scheme, host.port, speaks.map_err(|error| error.to_string()))
+        };
+        let plain = || Ok(Speaks::Http { credentials: None });
+        assert_eq!(parsed("https://h"), (Scheme::Https, 443, plain()));
+        assert_eq!(parsed("HTTP://h"), (Scheme::Http, 80, plain()));
+        assert_eq!(parsed("socks5://h"), (Scheme::Http, 1080, Ok(Speaks::Socks(None))));
+        let login = Login::new(b"u@", b"");
+        assert_eq!(parsed("socks5h://u%40@[::1]:80"), (Scheme::Http, 80, Ok(Speaks::Socks(login))));
+        assert_eq!(parsed("socks5://:p@h").2, Err("invalid username/password".to_owned()));
+        let other = "a proxy with `ftp://` is not supported".to_owned();
+        assert_eq!(parsed("ftp://h").2, Err(other));
     }
 
     #[test]

@@ -141,6 +141,11 @@ impl Host {
         let (authority, name) = (authority.into(), name.into());
         Ok(Self { id: None, scheme, authority, name, port, way: Way::default() })
     }
+
+    /// Whether the port was written.
+    pub(crate) fn names_port(&self) -> bool {
+        matches!(split_port(&self.authority), Some((_, Some(port))) if !port.is_empty())
+    }
 }
 
 /// `name:port`, `name`, `[v6]:port`, `[v6]`.

@@ -46,12 +46,14 @@ pub(super) fn of_backend(compiler: &mut Compiler<'_>, backend: &BackendConfig) -
     let found = match &address.value {
         Value::Null => return None,
         Value::String(text) if text.is_empty() => return None,
-        Value::String(text) => Proxy::parse(text).filter(|proxy| proxy.unusable.is_none()),
+        Value::String(text) => Proxy::parse(text).filter(|proxy| proxy.speaks.is_ok()),
         _ => None,
     };
     if found.is_none() {
         let at = namespace.at.key("proxy_address");
-        compiler.refuse(&at, "is no proxy that can be used: write \"http://name:port\"");
+        let allowed =
+            "is no proxy that can be used: write \"http://name:port\", or https or socks5";
+        compiler.refuse(&at, allowed);
     }
     compiler.vias.place(found?)
 }
