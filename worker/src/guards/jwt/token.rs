@@ -89,7 +89,14 @@ fn cookie<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
 }
 
 fn pair_of<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
-    let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    // A pair without `=` is one without a value.
+    let (found, value) = match memchr::memchr(b'=', pair) {
+        Some(at) => (pair.get(..at)?, pair.get(at + 1..)?),
+        None => (pair, &b""[..]),
+    };
+    if found.trim_ascii_end() != name.as_bytes() {
+        return None;
+    }
     let inside = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     let value = inside.unwrap_or(value);
     let is_good = |byte: &u8| matches!(byte, 0x20..0x7F) && !matches!(byte, b'"' | b';' | b'\\');

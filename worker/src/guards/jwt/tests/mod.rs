@@ -1,5 +1,7 @@
 //! Tokens that must pass, and the many that must not: none of them is more than a 401 or a 403.
 
+mod forms;
+
 use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
