@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{OF_K1, bearer, open};
 
 /// HS256, `kid` k1, until 2100: `sub` u2.
-const OF_U2: &str = "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImsxIiwgInR5cCI6ICJKV1QifQ.eyJzdWIiOiAidTIiLCAiZXhwIjogNDEwMjQ0NDgwMH0.GUsoTo2NibdAKRIDzmrxCQEBdyZIELCJYRlP_7PBXO0";
+pub(super) const OF_U2: &str = "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImsxIiwgInR5cCI6ICJKV1QifQ.eyJzdWIiOiAidTIiLCAiZXhwIjogNDEwMjQ0NDgwMH0.GUsoTo2NibdAKRIDzmrxCQEBdyZIELCJYRlP_7PBXO0";
 /// Without `sub`.
 const OF_NOBODY: &str = "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImsxIiwgInR5cCI6ICJKV1QifQ.eyJleHAiOiA0MTAyNDQ0ODAwfQ.Di8bWGO302P1bo_Q7jvJr_jf97lMd8TgVywsyGGhtN0";
 

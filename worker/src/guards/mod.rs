@@ -15,6 +15,7 @@ pub(crate) mod pattern;
 pub(crate) mod jwt;
 pub(crate) mod rate_limit;
 pub(crate) mod service;
+pub(crate) mod tiered;
 
 use http::StatusCode;
 use tokio::time::Instant;
@@ -36,6 +37,7 @@ use ip_filter::IpFilter;
 use json_schema::JsonSchema;
 use jwt::{Signer, Signing};
 use rate_limit::RateLimit;
+use tiered::Tiered;
 
 /// Why a request goes no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub enum Refusal {
 /// What stands in front of an endpoint's pipe.
 #[derive(Debug)]
 pub(crate) struct EndpointGuards {
+    /// How often who has which plan may ask: the service's tiers, then its own.
+    pub(crate) tiers: Box<[Tiered]>,
     /// How often it may be asked: the service's limits, then its own.
     pub(crate) rate_limits: Box<[RateLimit]>,
     /// What is said of the bodies of requests.
@@ -103,7 +107,10 @@ impl EndpointGuards {
         body: RequestBody,
     ) -> Result<RequestBody, Box<Response>> {
         let soft = &thread.plan.soft;
-        let limited = self.rate_limits.iter().try_for_each(|limit| limit.check(soft, asked));
+        let limited =
+            self.tiers.iter().try_for_each(|tiers| tiers.check(soft, asked)).and_then(|()| {
+                self.rate_limits.iter().try_for_each(|limit| limit.check(soft, asked))
+            });
         limited.map_err(|refusal| Box::new(respond::refused(thread, refusal)))?;
         let bounded = self.payload.bound(body);
         bounded.map_err(|error| Box::new(respond::failed(thread, Failure::Upload(error))))

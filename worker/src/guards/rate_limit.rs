@@ -102,7 +102,7 @@ fn named_address(head: &Head, name: &str) -> Option<IpAddr> {
 }
 
 /// In Go, `Host` is no header field.
-fn field<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
+pub(super) fn field<'h>(head: &'h Head, name: &str) -> Option<&'h [u8]> {
     head.field(name).filter(|_| !name.eq_ignore_ascii_case("host"))
 }
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_shared::config::model::{GoDuration, Namespace, ServiceConfig, Wait};
+use baton_shared::config::model::{GoDuration, ServiceConfig, Wait};
+use baton_shared::config::node::Node;
 use baton_shared::control::message::{Invalid, Notice, Options, Policy};
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
 
@@ -30,6 +31,7 @@ use crate::guards::basic::{self, Checks, Users};
 use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{self, KeyClient, SourcesDraft};
 use crate::guards::rate_limit::RateConfig;
+use crate::guards::tiered::{self, TieredConfig};
 use crate::observe::access_log::AccessLogPlan;
 use crate::respond::FailureLines;
 use crate::respond::lines::LinesTable;
@@ -70,6 +72,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) soft: SoftPlan,
     /// `qos/ratelimit/service`.
     pub(super) service_rate: Option<RateConfig>,
+    /// `qos/ratelimit/tiered` of the service.
+    pub(super) service_tiers: Option<TieredConfig>,
     /// Of `qos/http-cache`.
     pub(super) stores: Stores,
     /// Of `sd: dns`.
@@ -112,10 +116,15 @@ impl Compiler<'_> {
     }
 
     /// Reads a block of rate limits.
-    pub(super) fn rate_config(&mut self, block: &Namespace, owner: &str) -> RateConfig {
+    pub(crate) fn rate_config(
+        &mut self,
+        settings: &Node,
+        at: &JsonPointer,
+        owner: &str,
+    ) -> RateConfig {
         let (source, notices) = (&self.service.source, &mut self.notices);
-        let tell = |key: &str, text| notices.push(source.notice(&block.at.key(key), text));
-        RateConfig::read(&block.settings, owner, &mut self.soft, tell)
+        let tell = |key: &str, text| notices.push(source.notice(&at.key(key), text));
+        RateConfig::read(settings, owner, &mut self.soft, tell)
     }
 }
 
@@ -135,6 +144,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         lines: LinesTable::new(miss::version_value(&flags, version)),
         soft: SoftPlan::default(),
         service_rate: None,
+        service_tiers: None,
         stores: Stores::default(),
         services: Services::new(keep_addresses(config)),
         shared: SharedParts::default(),
@@ -154,6 +164,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let (verdict, router) = both(verdict, route(&compiler, &flags))?;
     let client_ip = client_ip(&mut compiler, &flags);
     compiler.service_rate = service_rate(&mut compiler);
+    compiler.service_tiers = service_tiers(&mut compiler);
     let server_tls = tls::server(&mut compiler);
     tls::of_service(&mut compiler);
     compiler.api_keys = api_keys::compile_keys(&mut compiler);
@@ -389,7 +400,12 @@ fn collided(config: &ServiceConfig, collision: &Collision) -> Notice {
 fn service_rate(compiler: &mut Compiler<'_>) -> Option<RateConfig> {
     const NAMESPACE: &str = "qos/ratelimit/service";
     let block = compiler.service.extra_config.namespaces.get(NAMESPACE)?;
-    Some(compiler.rate_config(block, NAMESPACE))
+    Some(compiler.rate_config(&block.settings, &block.at, NAMESPACE))
+}
+
+fn service_tiers(compiler: &mut Compiler<'_>) -> Option<TieredConfig> {
+    let block = compiler.service.extra_config.namespaces.get(tiered::NAME)?;
+    tiered::read(compiler, block, "service")
 }
 
 /// Whom a request is from; KrakenD's default, to believe everybody, is told.

@@ -19,6 +19,7 @@ use crate::guards::json_schema::JsonSchema;
 use crate::guards::jwt;
 use crate::guards::rate_limit::{RateLimit, Tokens};
 use crate::guards::service::ServiceGuards;
+use crate::guards::tiered::{self, Tiered};
 use crate::guards::{EndpointGuards, Gates};
 use crate::payload::Payload;
 
@@ -48,11 +49,13 @@ pub(super) fn endpoint(
     let gates = gates(compiler, config);
     let signing = gates.as_ref().and_then(|gates| gates.signing.as_ref());
     let guards = EndpointGuards {
+        tiers: tiers(compiler, config),
         rate_limits: rate_limits(compiler, config, signing),
         payload: payload::of(compiler, config),
         gates,
     };
     let any = guards.gates.is_some()
+        || !guards.tiers.is_empty()
         || !guards.rate_limits.is_empty()
         || guards.payload != Payload::default();
     any.then(|| Box::new(guards))
@@ -100,12 +103,9 @@ fn rate_limits(
     let block = config.extra_config.namespaces.get(NAMESPACE).filter(|_| signing.is_none());
     let own = block.map(|block| {
         let owner = format!("{NAMESPACE}\0{} {}", config.method, config.route);
-        compiler.rate_config(block, &owner)
+        compiler.rate_config(&block.settings, &block.at, &owner)
     });
-    let tokens = match config.extra_config.namespaces.contains_key("auth/validator") {
-        true => Tokens::Checked,
-        false => Tokens::None,
-    };
+    let tokens = tokens(config);
     let service = compiler.service_rate.clone();
     let service_at = JsonPointer::root().key("extra_config").key("qos/ratelimit/service");
     let blocks = [(service, &service_at), (own, block.map_or(&config.at, |block| &block.at))];
@@ -113,6 +113,25 @@ fn rate_limits(
         limits?.compile(&config.route, tokens, |key, text| compiler.tell(&at.key(key), text))
     });
     limits.collect()
+}
+
+/// Those of the service, then its own.
+fn tiers(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> Box<[Tiered]> {
+    let block = config.extra_config.namespaces.get(tiered::NAME);
+    let owner = format!("{} {}", config.method, config.route);
+    let own = block.and_then(|block| tiered::read(compiler, block, &owner));
+    let blocks = compiler.service_tiers.clone().into_iter().chain(own);
+    let tiers = blocks.map(|block| {
+        block.compile(&config.route, tokens(config), |at, text| compiler.tell(at, text))
+    });
+    tiers.collect()
+}
+
+fn tokens(config: &EndpointConfig) -> Tokens {
+    match config.extra_config.namespaces.contains_key("auth/validator") {
+        true => Tokens::Checked,
+        false => Tokens::None,
+    }
 }
 
 /// `security/bot-detector`, of the service or of an endpoint.

@@ -53,6 +53,8 @@ pub enum Kind {
 pub const BUILT: &[(Level, &str)] = &[
     (Level::Service, "router"),
     (Level::Service, "qos/ratelimit/service"),
+    (Level::Service, "qos/ratelimit/tiered"),
+    (Level::Endpoint, "qos/ratelimit/tiered"),
     (Level::Service, "security/cors"),
     (Level::Service, "security/http"),
     (Level::Service, "modifier/lua-endpoint"),

@@ -19,7 +19,7 @@ use super::store::{Freshness, SourceSpec, Trust};
 use super::token::Places;
 use super::{Gate, Keys, ListForm, PropagatedField, Validator};
 use crate::guards::cel;
-use crate::guards::rate_limit;
+use crate::guards::{rate_limit, tiered};
 use crate::plan::Compiler;
 use crate::plan::block::{Block, WrongType};
 
@@ -218,8 +218,11 @@ fn params(service: &ServiceConfig, endpoint: &EndpointConfig) -> Box<[Box<str>]>
     ];
     let limits = limits.into_iter().filter_map(|(extra, name)| extra.namespaces.get(name));
     let limits = limits.filter_map(|block| rate_limit::claim(&block.settings));
-    let mut claims: Vec<Box<str>> =
-        names.filter_map(|name| name.strip_prefix("JWT.")).chain(limits).map(Into::into).collect();
+    let tiers = [&service.extra_config, &endpoint.extra_config].into_iter();
+    let tiers = tiers.filter_map(|extra| extra.namespaces.get(tiered::NAME));
+    let tiers = tiers.flat_map(|block| tiered::claims(&block.settings));
+    let named = names.filter_map(|name| name.strip_prefix("JWT."));
+    let mut claims: Vec<Box<str>> = named.chain(limits).chain(tiers).map(Into::into).collect();
     claims.sort_unstable();
     claims.dedup();
     claims.into()
