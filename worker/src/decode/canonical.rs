@@ -34,20 +34,13 @@ impl Canonical {
         out.push(b':');
         let value_at = out.len();
         value(out);
-        let value = match out.get(value_at..) {
-            // A string with escapes is written from its inside.
-            Some([b'"', inside @ .., b'"']) if memchr::memchr(b'\\', inside).is_some() => {
-                Value::Quoted(Span::new(value_at + 1, out.len() - 1))
-            },
-            Some(_) | None => Value::Verbatim(Span::new(value_at, out.len())),
-        };
-        let (key, joined) = if is_plain {
-            let key = Key::in_input(out, key_at + 1, key_at + 1 + name.len());
-            (key, matches!(value, Value::Verbatim(_)))
+        let value = Value::Verbatim(Span::new(value_at, out.len()));
+        let key = if is_plain {
+            Key::in_input(out, key_at + 1, key_at + 1 + name.len())
         } else {
-            (Key::make(&mut self.made_keys, name), false)
+            Key::make(&mut self.made_keys, name)
         };
-        self.fields.push(Entry::new(key, value, joined));
+        self.fields.push(Entry::new(key, value, is_plain));
     }
 
     /// The object; `numbers` tells whose its numbers are.

@@ -1,7 +1,7 @@
-//! Decoded data: spans of the bodies it came from, and an index of them.
+//! Decoded data: what leaves the gateway, and an index of it.
 //!
-//! Nothing is copied out of a body: values that the output would spell as the body does are one
-//! span, whole objects included; the rest is a tree whose leaves are spans. Objects are sorted by
+//! JSON is held as it is going to be written; a body that stands so already is not copied. Of what
+//! was no JSON (`xml`, `string`) there is a tree whose leaves are spans of text. Objects are sorted by
 //! their keys' bytes and free of duplicates, so that writing is one walk.
 
 use std::cmp::Ordering;
@@ -67,7 +67,7 @@ pub(crate) struct Entry {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Key {
     /// Its first eight bytes, zero-filled, as a number that sorts as they do.
-    prefix: u64,
+    pub(super) prefix: u64,
     pub(crate) span: Span,
     /// In `made_keys`, unescaped; otherwise in the input, where it needs no change to be written.
     pub(crate) made: bool,
@@ -85,8 +85,6 @@ pub(crate) struct Span {
 pub(crate) enum Value {
     /// JSON that is written as it stands.
     Verbatim(Span),
-    /// The inside of a JSON string that is written otherwise than it stands.
-    Quoted(Span),
     /// JSON that is written as it stands and in which nobody sees parts.
     Opaque(Span, Typed),
     /// Plain text, of any bytes.
@@ -172,6 +170,13 @@ impl Key {
         }
     }
 
+    /// The same key where a copy of it begins.
+    pub(super) fn at(self, start: usize) -> Self {
+        let length = self.span.end - self.span.start;
+        let start = offset(start);
+        Self { prefix: self.prefix, span: Span { start, end: start + length }, made: false }
+    }
+
     pub(crate) fn of<'a>(self, input: &'a [u8], made_keys: &'a [u8]) -> &'a [u8] {
         self.span.of(if self.made { made_keys } else { input })
     }
@@ -184,11 +189,7 @@ fn prefix(bytes: &[u8], start: usize, end: usize) -> u64 {
     if let Some(Ok(eight)) = bytes.get(start..start + 8).map(<[u8; 8]>::try_from) {
         let all = u64::from_be_bytes(eight);
         // What follows the key is cut off.
-        return match length {
-            0 => 0,
-            1..8 => all & (u64::MAX << (64 - 8 * length)),
-            _ => all,
-        };
+        return if length < 8 { all & !(u64::MAX >> (8 * length)) } else { all };
     }
     let mut eight = [0; 8];
     for (to, from) in eight.iter_mut().zip(bytes.get(start..end).unwrap_or_default()) {
@@ -199,15 +200,20 @@ fn prefix(bytes: &[u8], start: usize, end: usize) -> u64 {
 
 /// Sorts an object's children by key; of equal keys the last stays. Starts at `mark`.
 pub(crate) fn sort_object(entries: &mut Vec<Entry>, mark: usize, input: &[u8], made: &[u8]) {
-    let Some(children) = entries.get_mut(mark..) else { return };
-    let order = |a: &Entry, b: &Entry| a.key().compare(b.key(), input, made);
-    children.sort_by(order);
-    let repeated = |pair: &[Entry]| match pair {
-        [a, b] => order(a, b) == Ordering::Equal,
-        _ => false,
-    };
-    if children.windows(2).any(repeated) {
-        drop_repeated(entries, mark, |a, b| order(a, b) == Ordering::Equal);
+    sort_family(entries, mark, |a, b| a.key().compare(b.key(), input, made));
+}
+
+/// Sorts what begins at `mark`; of equals the last stays.
+pub(super) fn sort_family<T: Copy>(
+    family: &mut Vec<T>,
+    mark: usize,
+    order: impl Fn(&T, &T) -> Ordering,
+) {
+    let Some(children) = family.get_mut(mark..) else { return };
+    children.sort_by(&order);
+    let equal = |a: &T, b: &T| order(a, b) == Ordering::Equal;
+    if children.array_windows().any(|[a, b]| equal(a, b)) {
+        drop_repeated(family, mark, equal);
     }
 }
 
@@ -218,11 +224,11 @@ fn compare_whole(a: Key, b: Key, input: &[u8], made: &[u8]) -> Ordering {
 
 /// Keeps the last of each run of equals.
 #[cold]
-fn drop_repeated(entries: &mut Vec<Entry>, mark: usize, equal: impl Fn(&Entry, &Entry) -> bool) {
-    let children = entries.split_off(mark);
+fn drop_repeated<T: Copy>(family: &mut Vec<T>, mark: usize, equal: impl Fn(&T, &T) -> bool) {
+    let children = family.split_off(mark);
     for (index, child) in children.iter().enumerate() {
         if children.get(index + 1).is_none_or(|next| !equal(child, next)) {
-            entries.push(*child);
+            family.push(*child);
         }
     }
 }
@@ -331,15 +337,20 @@ impl Data {
         let mut merged = Vec::with_capacity(mine.len() + theirs.len());
         let mut mine = mine.into_iter().peekable();
         for their in theirs {
-            let their_key = self.key(&their);
-            while let Some(my) = mine.next_if(|my| self.key(my) < their_key) {
+            while let Some(my) = mine.next_if(|my| self.compare(my, &their) == Ordering::Less) {
                 merged.push(my);
             }
-            let _replaced = mine.next_if(|my| self.key(my) == their_key);
+            let _replaced = mine.next_if(|my| self.compare(my, &their) == Ordering::Equal);
             merged.push(their);
         }
         merged.extend(mine);
         merged
+    }
+
+    /// By their keys.
+    fn compare(&self, one: &Field, other: &Field) -> Ordering {
+        let whole = || self.key(one).cmp(self.key(other));
+        one.entry.prefix.cmp(&other.entry.prefix).then_with(whole)
     }
 
     fn key(&self, field: &Field) -> &[u8] {

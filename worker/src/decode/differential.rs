@@ -45,9 +45,21 @@ impl Random {
     }
 }
 
-const KEYS: [&str; 10] =
-    ["a", "b", "c", "\\u0061", "é", "<", "", "longer_key_b", "longer_key_a", "longer_k"];
-const SCALARS: [&str; 11] = [
+const KEYS: [&str; 12] = [
+    "a",
+    "b",
+    "c",
+    "\\u0061",
+    "é",
+    "<",
+    "",
+    "q\\\"",
+    "longer_key\\n",
+    "longer_key_b",
+    "longer_key_a",
+    "longer_k",
+];
+const SCALARS: [&str; 12] = [
     "null",
     "true",
     "-1",
@@ -59,6 +71,7 @@ const SCALARS: [&str; 11] = [
     "\"\u{2028}\\u2029\"",
     "\"\\ud83d\\ude00 日本語\"",
     "\"\\\\\\\"\"",
+    "\"\\b\\f\\n\\r\\t\"",
 ];
 
 fn value(random: &mut Random, depth: u32, text: &mut String) {

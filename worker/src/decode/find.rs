@@ -1,7 +1,7 @@
 //! Fields of data by their paths, wherever they stand: in an index, or in one piece of JSON.
 
 use super::data::{Data, Document, Value};
-use super::json::{Child, Inside, pieces};
+use super::json::{Child, Inside, is_text};
 
 impl Data {
     /// The field at the end of a path through objects, as KrakenD looks it up: where the path cannot be
@@ -36,7 +36,7 @@ impl Document {
         match value {
             Value::Object(_) => true,
             Value::Verbatim(span) => span.of(&self.input).first() == Some(&b'{'),
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => false,
+            Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => false,
         }
     }
 
@@ -52,19 +52,9 @@ impl Document {
                 let is_it = |child: &Child| is_text(child.key.of(&self.input), name);
                 members.find(is_it).map(|child| Value::Verbatim(child.value))
             },
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => None,
+            Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => None,
         }
     }
-}
-
-/// Whether the inside of a JSON string says `text`.
-fn is_text(inside: &[u8], text: &[u8]) -> bool {
-    if memchr::memchr(b'\\', inside).is_none() {
-        return inside == text;
-    }
-    let mut said = Vec::with_capacity(inside.len());
-    pieces(inside, |piece| said.extend_from_slice(piece.as_bytes()));
-    said == text
 }
 
 #[cfg(test)]

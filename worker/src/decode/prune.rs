@@ -4,8 +4,7 @@
 //! path of the configuration.
 
 use super::data::{Data, Document, Entry, Span, Value};
-use super::json::Found;
-use super::shape::{Filter, Shape};
+use super::shape::{Filter, Found, Shape};
 use super::trie::{Next, Trie};
 
 /// Gives an object its shape. Its `children` are sorted.

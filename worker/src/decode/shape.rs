@@ -6,8 +6,7 @@
 
 use baton_shared::config::model::BackendConfig;
 
-use super::data::{Data, Document, Entry, Key, Typed, Value};
-use super::json::Found;
+use super::data::{Data, Document, Entry, Key, Span, Typed, Value};
 use super::trie::{Next, Trie};
 
 /// A path of more keys than this is refused: each is a level of recursion.
@@ -38,6 +37,22 @@ pub(super) enum Filter {
     Allow(Trie),
     /// All but those of `deny`.
     Deny(Trie),
+}
+
+/// What was found in a body, besides its fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    /// `null`, and where it stands.
+    Null(Span),
+    /// An object.
+    Object {
+        /// The whole of it, when it can be written as it stands.
+        verbatim: Option<Span>,
+    },
+}
+
+impl Found {
+    pub(super) const EMPTY: Self = Self::Object { verbatim: None };
 }
 
 /// A path of `allow`, `deny` or `target` that is too long to be meant.
@@ -94,23 +109,20 @@ impl Shape {
     }
 
     /// The last steps: what was found becomes the root, renamed and grouped. Its fields are
-    /// `children`.
+    /// `children`, in order.
     pub(super) fn arrange(
         &self,
         found: Found,
         mut children: Vec<Entry>,
         mut document: Document,
     ) -> Data {
-        let (sorted, verbatim) = match (found, &self.group) {
-            (Found::Object { sorted, verbatim }, _) => (sorted, verbatim),
+        let verbatim = match (found, &self.group) {
+            (Found::Object { verbatim }, _) => verbatim,
             (Found::Null(_), None) => return Data::of(document, None),
             (Found::Null(span), Some(group)) => {
                 return Data::under(group, document, Value::Opaque(span, Typed::NoObject));
             },
         };
-        if !sorted {
-            document.sort(&mut children);
-        }
         let renamed = self.rename(&mut children, &mut document);
         let verbatim = verbatim.filter(|_| !renamed);
         let Some(group) = &self.group else {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::data::{Data, Document, Entry, Key, Span, Value};
-use super::json::Found;
-use super::shape::Shape;
+
+use super::shape::{Found, Shape};
 
 /// Gives the body its shape; nothing can be wrong with it.
 pub(super) fn decode(shape: &Shape, body: Bytes) -> Data {

@@ -6,7 +6,7 @@
 use crate::decode::pieces;
 
 /// Writes the inside of a JSON string as a JSON string.
-pub(super) fn quoted(inside: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn quoted(inside: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     pieces(inside, |piece| escape(piece.as_bytes(), out));
     out.push(b'"');

@@ -11,7 +11,6 @@ pub(crate) fn go_text(document: &Document, value: Value) -> Vec<u8> {
     let mut text = Vec::new();
     match value {
         Value::Plain(span) => text.extend_from_slice(span.of(&document.input)),
-        Value::Quoted(span) => said(span.of(&document.input), &mut text),
         Value::Opaque(_, Typed::NoObject) => text.extend_from_slice(b"map[]"),
         Value::Opaque(_, Typed::NoList) => {},
         Value::Verbatim(span) | Value::Opaque(span, Typed::Failure) => {

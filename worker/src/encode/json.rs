@@ -129,10 +129,6 @@ impl Writer {
                 self.copy(&document.input, span.start as usize, span.end as usize);
                 return None;
             },
-            Value::Quoted(span) => {
-                escape::quoted(span.of(&document.input), &mut self.out);
-                return None;
-            },
             Value::Plain(span) => {
                 escape::plain(span.of(&document.input), &mut self.out);
                 return None;

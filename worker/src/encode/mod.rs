@@ -23,6 +23,7 @@ use crate::decode::Data;
 
 pub use error_details::error_details;
 pub(crate) use escape::plain as json_string;
+pub(crate) use escape::quoted as json_respelled;
 pub(crate) use escape::text as json_text;
 pub(crate) use go_number::{float64, shortest};
 pub(crate) use go_text::go_text;

@@ -182,11 +182,6 @@ impl Tree {
                 self.close(place);
                 return None;
             },
-            Value::Quoted(span) => {
-                let text = self.unescaped(span.of(&document.input));
-                self.leaf(key, Kind::Text(text));
-                return None;
-            },
             Value::Plain(span) => {
                 let text = self.copied(span.of(&document.input));
                 self.leaf(key, Kind::Text(text));

@@ -190,15 +190,15 @@ impl<'a> Tree<'a> {
                         let key = said(child.key.of(&document.input));
                         (Some(key), Value::Verbatim(child.value))
                     };
-                    (false, members.map(member).collect())
+                    (false, listed(members.map(member)))
                 },
                 Some(b'[') => {
                     let items = Inside::new(&document.input, span);
-                    (true, items.map(|child| (None, Value::Verbatim(child.value))).collect())
+                    (true, listed(items.map(|child| (None, Value::Verbatim(child.value)))))
                 },
                 Some(_) | None => (false, Vec::new()),
             },
-            Value::Quoted(_) | Value::Plain(_) | Value::Opaque(..) => (false, Vec::new()),
+            Value::Plain(_) | Value::Opaque(..) => (false, Vec::new()),
         };
         let edge = |(index, (key, value)): (u32, _)| Edge {
             label: match key {
@@ -211,9 +211,17 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// How many there are is not known; most have few.
+fn listed<'a>(children: impl Iterator<Item = Child<'a>>) -> Vec<Child<'a>> {
+    let mut list = Vec::with_capacity(16);
+    list.extend(children);
+    list
+}
+
 /// What the inside of a JSON string says.
 fn said(inside: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', inside).is_none() {
+    // Keys are short.
+    if !inside.contains(&b'\\') {
         return Cow::Borrowed(inside);
     }
     let mut text = Vec::with_capacity(inside.len());

@@ -1,272 +1,320 @@
-//! Builds the tree of a value that is kept, in spans.
+//! Reads a value that is kept: finds its end, and notes what of it is to be written otherwise.
 //!
-//! A container that already stands as it is to be written (no blanks, keys ascending, nothing to
-//! escape otherwise) becomes one span; only the others get a family of entries. An explicit stack
-//! instead of recursion: how deep a body nests is its sender's choice.
+//! An explicit stack instead of recursion: how deep a body nests is its sender's choice. The members of an object
+//! are held until it ends, when it is known whether they stand in order.
 
+use super::change::{Changes, Kind, Part};
 use super::scan::{
-    AFTER_ELEMENT, AFTER_KEY, AFTER_PAIR, DEPTH_MAX, KEY, Read, Source, TOO_DEEP, VALUE,
+    AFTER_ELEMENT, AFTER_KEY, AFTER_PAIR, DEPTH_MAX, KEY, Read, Source, TOO_DEEP, Text, VALUE,
 };
 use super::unescape::unescape;
-use crate::decode::data::{Entry, Key, Span, Value, sort_object};
+use crate::decode::data::{Key, Span, offset, sort_family};
 
-/// What grows while a body is read.
+/// A body and what has been found in it.
 #[derive(Debug)]
-pub(super) struct Builder {
+pub(super) struct Builder<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) changes: Changes,
+    /// Of objects that have not ended, outermost first.
+    pub(super) members: Vec<Member>,
+    /// Keys that the body does not hold as such.
     pub(super) made_keys: Vec<u8>,
-    /// Finished families.
-    pub(super) entries: Vec<Entry>,
-    /// Children of what is still open, outermost first.
-    pub(super) pending: Vec<Entry>,
     open: Vec<Open>,
 }
 
-/// An object or array whose children are pending.
+/// An object or array that has not ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
-    /// An object; otherwise an array.
-    pub(super) object: bool,
-    /// So far it stands in the body as it is to be written.
-    pub(super) verbatim: bool,
-    /// So far its keys ascend: no sorting, no duplicates.
-    pub(super) sorted: bool,
     /// Where it begins in the body.
-    pub(super) start: usize,
-    /// Where its children begin in `pending`.
-    pub(super) mark: usize,
-    /// Its own place in what is around it.
-    slot: Slot,
+    start: u32,
+    /// Where its members begin in `members`.
+    mark: u32,
+    /// Its own change, if it is an object.
+    change: u32,
+    object: bool,
+    /// So far its keys ascend, and none is missing.
+    pub(super) in_order: bool,
 }
 
-/// Where a value will be put.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Slot {
-    pub(super) key: Key,
-    /// Nothing but the colon stands between key and value, and the key is written as it stands.
-    pub(super) close: bool,
+/// A member of an object. The key's parts stand beside the others so that all of it is 32 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    prefix: u64,
+    key: Span,
+    /// From its key's quote to its value's end, once that is known.
+    span: Span,
+    /// The first change in it.
+    change: u32,
+    made: bool,
 }
-
-/// A value and where it ends.
-pub(super) type Built = (Value, usize);
 
 /// How it goes on.
 enum Step {
     /// With the value that begins here.
-    Begin(Slot, usize),
-    /// A value ended here.
-    Ended(Value, usize),
+    Value(usize),
+    /// Not: the whole ended here.
+    Ended(usize),
 }
 
-/// Bytes of a body that make one entry, about: what grows from nothing is copied again and again.
-const BYTES_PER_ENTRY: usize = 24;
-/// No more is reserved than this, however long the body.
-const RESERVED_ENTRIES_MAX: usize = 4096;
+impl Member {
+    #[inline]
+    const fn new(key: Key, start: usize, change: u32) -> Self {
+        let Key { prefix, span: key, made } = key;
+        Self { prefix, key, span: Span { start: offset(start), end: 0 }, change, made }
+    }
 
-impl Builder {
-    /// With room for what a body of so many bytes usually becomes.
-    pub(super) fn with_room_for(body_bytes: usize) -> Self {
-        let entries = (body_bytes / BYTES_PER_ENTRY).min(RESERVED_ENTRIES_MAX);
+    #[inline]
+    pub(super) const fn key(&self) -> Key {
+        Key { prefix: self.prefix, span: self.key, made: self.made }
+    }
+
+    pub(super) const fn part(&self) -> Part {
+        Part { span: self.span, change: self.change }
+    }
+}
+
+impl Open {
+    /// The whole of an object that ends at `end`.
+    pub(super) const fn span(&self, end: usize) -> Span {
+        Span { start: self.start, end: offset(end) }
+    }
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(source: Source<'a>) -> Self {
         Self {
+            source,
+            changes: Changes::default(),
+            members: Vec::with_capacity(32),
             made_keys: Vec::new(),
-            entries: Vec::with_capacity(entries),
-            pending: Vec::with_capacity(entries.min(64)),
             open: Vec::with_capacity(16),
         }
     }
 }
 
-// What runs for every value is inlined into one loop: handing slots and values over in memory took
-// a third of the time.
-impl Builder {
-    /// The value at `position`. `depth` counts what is open around it.
-    pub(super) fn value(
-        &mut self,
-        source: Source<'_>,
-        mut position: usize,
-        depth: usize,
-    ) -> Read<Built> {
+// What runs for every value is inlined into one loop: handing values over in memory took a third of the time.
+impl Builder<'_> {
+    /// The end of the value at `position`. `depth` counts what is open around it.
+    pub(super) fn value(&mut self, mut position: usize, depth: usize) -> Read<usize> {
         self.open.clear();
-        let mut slot = Slot::default();
         loop {
-            let step = match self.begin(source, slot, position, depth)? {
-                Step::Ended(value, end) => self.place(source, slot, value, end)?,
-                inside @ Step::Begin(..) => inside,
-            };
-            match step {
-                Step::Begin(next, at) => (slot, position) = (next, at),
-                Step::Ended(value, end) => return Ok((value, end)),
-            }
-        }
-    }
-
-    /// Reads a scalar, or enters an object or array.
-    #[inline(always)]
-    fn begin(&mut self, source: Source<'_>, slot: Slot, start: usize, depth: usize) -> Read<Step> {
-        let end = match source.at(start) {
-            b'"' => {
-                let text = source.text(start + 1)?;
-                if !text.is_verbatim() {
-                    let inside = Span::new(start + 1, text.end());
-                    return Ok(Step::Ended(Value::Quoted(inside), text.end() + 1));
-                }
-                text.end() + 1
-            },
-            b'-' | b'0'..=b'9' => source.number(start)?,
-            b't' | b'f' | b'n' => source.literal(start)?,
-            bracket @ (b'{' | b'[') => return self.enter(source, slot, start, bracket, depth),
-            _ => return Err(source.wrong(start, VALUE)),
-        };
-        Ok(Step::Ended(Value::Verbatim(Span::new(start, end)), end))
-    }
-
-    #[inline(always)]
-    fn enter(
-        &mut self,
-        source: Source<'_>,
-        slot: Slot,
-        start: usize,
-        bracket: u8,
-        depth: usize,
-    ) -> Read<Step> {
-        if depth + self.open.len() >= DEPTH_MAX {
-            return Err(source.wrong(start, TOO_DEEP));
-        }
-        let (object, mark) = (bracket == b'{', self.pending.len());
-        let inside = source.blanks(start + 1);
-        let verbatim = inside == start + 1;
-        let opened = Open { object, verbatim, sorted: true, start, mark, slot };
-        if matches!((bracket, source.at(inside)), (b'{', b'}') | (b'[', b']')) {
-            return Ok(Step::Ended(self.close(opened, source, inside + 1), inside + 1));
-        }
-        self.open.push(opened);
-        self.child(source, object, inside)
-    }
-
-    /// The next child of an object or array.
-    #[inline(always)]
-    fn child(&mut self, source: Source<'_>, object: bool, position: usize) -> Read<Step> {
-        if !object {
-            return Ok(Step::Begin(Slot::default(), position));
-        }
-        let (slot, value) = self.key(source, position)?;
-        Ok(Step::Begin(slot, value))
-    }
-
-    /// Puts a value that ended into its place, and closes what ends with it.
-    #[inline(always)]
-    fn place(
-        &mut self,
-        source: Source<'_>,
-        mut slot: Slot,
-        mut value: Value,
-        mut end: usize,
-    ) -> Read<Step> {
-        while let Some(&Open { object, mark, .. }) = self.open.last() {
-            let spelled = matches!(value, Value::Verbatim(_)) && (slot.close || !object);
-            let ascends = self.add(object, mark, slot, value, source);
-            let next = source.blanks(end);
-            let verbatim = spelled && ascends && next == end;
-            match (source.at(next), object) {
-                (b',', _) => {
-                    let after = source.blanks(next + 1);
-                    self.note(verbatim && after == next + 1, ascends);
-                    return self.child(source, object, after);
+            let end = match self.source.at(position) {
+                b'"' => self.text(position)?,
+                b'-' | b'0'..=b'9' => self.source.number(position)?,
+                b't' | b'f' | b'n' => self.source.literal(position)?,
+                bracket @ (b'{' | b'[') => match self.enter(position, bracket, depth)? {
+                    Step::Ended(end) => end,
+                    Step::Value(inside) => {
+                        position = inside;
+                        continue;
+                    },
                 },
-                (b'}', true) | (b']', false) => self.note(verbatim, ascends),
-                (_, true) => return Err(source.wrong(next, AFTER_PAIR)),
-                (_, false) => return Err(source.wrong(next, AFTER_ELEMENT)),
+                _ => return Err(self.source.wrong(position, VALUE)),
+            };
+            match self.follow(end)? {
+                Step::Value(next) => position = next,
+                Step::Ended(end) => return Ok(end),
             }
-            let Some(closed) = self.open.pop() else { break };
-            end = next + 1;
-            slot = closed.slot;
-            value = self.close(closed, source, end);
         }
-        Ok(Step::Ended(value, end))
     }
 
-    /// The key at `position`, and where its value begins.
     #[inline(always)]
-    pub(super) fn key(&mut self, source: Source<'_>, position: usize) -> Read<(Slot, usize)> {
-        if source.at(position) != b'"' {
-            return Err(source.wrong(position, KEY));
+    fn text(&mut self, quote: usize) -> Read<usize> {
+        let text = self.source.text(quote + 1)?;
+        let end = text.end() + 1;
+        if !text.is_same() {
+            self.changes.add(quote, end, Kind::Text);
         }
-        let text = source.text(position + 1)?;
-        let colon = source.blanks(text.end() + 1);
-        if source.at(colon) != b':' {
-            return Err(source.wrong(colon, AFTER_KEY));
+        Ok(end)
+    }
+
+    /// Enters an object or array; an empty one ends at once.
+    #[inline(always)]
+    fn enter(&mut self, start: usize, bracket: u8, depth: usize) -> Read<Step> {
+        if depth + self.open.len() >= DEPTH_MAX {
+            return Err(self.source.wrong(start, TOO_DEEP));
         }
-        let value = source.blanks(colon + 1);
-        if text.is_verbatim() {
-            let key = Key::in_input(source.0, position + 1, text.end());
-            return Ok((Slot { key, close: value == text.end() + 2 }, value));
+        let opened = if bracket == b'{' { self.object(start) } else { Open::ARRAY };
+        let inside = self.pass(start + 1);
+        match (opened.object, self.source.at(inside)) {
+            (true, b'}') => {
+                self.changes.settle(opened.change);
+                Ok(Step::Ended(inside + 1))
+            },
+            (false, b']') => Ok(Step::Ended(inside + 1)),
+            (object, _) => {
+                self.open.push(opened);
+                if object { self.key(inside) } else { Ok(Step::Value(inside)) }
+            },
+        }
+    }
+
+    /// What follows a value that ended: the next one, behind the end of all that ends with it.
+    #[inline(always)]
+    fn follow(&mut self, mut end: usize) -> Read<Step> {
+        while let Some(&open) = self.open.last() {
+            if open.object {
+                self.end_member(end);
+            }
+            let next = self.pass(end);
+            match (self.source.at(next), open.object) {
+                (b',', true) => {
+                    let key = self.pass(next + 1);
+                    return self.key(key);
+                },
+                (b',', false) => return Ok(Step::Value(self.pass(next + 1))),
+                (b'}', true) => self.close(open, next + 1),
+                (b']', false) => {},
+                (_, true) => return Err(self.source.wrong(next, AFTER_PAIR)),
+                (_, false) => return Err(self.source.wrong(next, AFTER_ELEMENT)),
+            }
+            self.open.pop();
+            end = next + 1;
+        }
+        Ok(Step::Ended(end))
+    }
+
+    /// The next member of the innermost object.
+    #[inline(always)]
+    fn key(&mut self, position: usize) -> Read<Step> {
+        let (member, value) = self.member(position)?;
+        if let Some(&around) = self.open.last()
+            && !self.add(around, member)
+            && let Some(around) = self.open.last_mut()
+        {
+            around.in_order = false;
+        }
+        Ok(Step::Value(value))
+    }
+}
+
+impl Open {
+    const ARRAY: Self = Self { start: 0, mark: 0, change: 0, object: false, in_order: true };
+}
+
+impl Builder<'_> {
+    /// An object that begins at `start`.
+    #[inline]
+    pub(super) fn object(&mut self, start: usize) -> Open {
+        let (mark, change) = (offset(self.members.len()), self.changes.next());
+        self.changes.add(start, start, Kind::Same);
+        Open { start: offset(start), mark, change, object: true, in_order: true }
+    }
+
+    /// The member whose key is at `position`, and where its value begins.
+    #[inline(always)]
+    pub(super) fn member(&mut self, position: usize) -> Read<(Member, usize)> {
+        if self.source.at(position) != b'"' {
+            return Err(self.source.wrong(position, KEY));
+        }
+        let change = self.changes.next();
+        let text = self.source.text(position + 1)?;
+        let key = if text.is_plain() {
+            Key::in_input(self.source.0, position + 1, text.end())
+        } else {
+            self.made_key(position, text)
+        };
+        let colon = self.pass(text.end() + 1);
+        if self.source.at(colon) != b':' {
+            return Err(self.source.wrong(colon, AFTER_KEY));
+        }
+        Ok((Member::new(key, position, change), self.pass(colon + 1)))
+    }
+
+    #[cold]
+    fn made_key(&mut self, quote: usize, text: Text) -> Key {
+        if !text.is_same() {
+            self.changes.add(quote, text.end() + 1, Kind::Text);
         }
         let start = self.made_keys.len();
-        unescape(Span::new(position + 1, text.end()).of(source.0), &mut self.made_keys);
-        Ok((Slot { key: Key::made(&self.made_keys, start), close: false }, value))
+        unescape(Span::new(quote + 1, text.end()).of(self.source.0), &mut self.made_keys);
+        Key::made(&self.made_keys, start)
     }
 
-    /// What was seen of the innermost container since the last time.
-    fn note(&mut self, verbatim: bool, ascends: bool) {
-        if let Some(around) = self.open.last_mut() {
-            around.verbatim &= verbatim;
-            around.sorted &= ascends;
+    /// Adds a member to the innermost object; says whether its keys still ascend.
+    #[inline(always)]
+    pub(super) fn add(&mut self, object: Open, member: Member) -> bool {
+        let before = self.members.last().filter(|_| self.members.len() > object.mark as usize);
+        let (input, made_keys) = (self.source.0, &self.made_keys);
+        let ascends =
+            before.is_none_or(|before| before.key().is_before(member.key(), input, made_keys));
+        self.members.push(member);
+        ascends
+    }
+
+    /// The value of the last member ended.
+    #[inline(always)]
+    pub(super) fn end_member(&mut self, end: usize) {
+        if let Some(member) = self.members.last_mut() {
+            member.span.end = offset(end);
         }
     }
 
-    /// What an object or array becomes at its end.
-    pub(super) fn close(&mut self, closed: Open, source: Source<'_>, end: usize) -> Value {
-        if closed.verbatim {
-            self.pending.truncate(closed.mark);
-            return Value::Verbatim(Span::new(closed.start, end));
-        }
-        if closed.object && !closed.sorted {
-            sort_object(&mut self.pending, closed.mark, source.0, &self.made_keys);
-        }
-        let first = self.entries.len();
-        self.entries.extend_from_slice(self.pending.get(closed.mark..).unwrap_or_default());
-        self.pending.truncate(closed.mark);
-        let family = Span::new(first, self.entries.len());
-        if closed.object { Value::Object(family) } else { Value::Array(family) }
+    /// The next position that is no blank; blanks are not written.
+    #[inline(always)]
+    pub(super) fn pass(&mut self, position: usize) -> usize {
+        if self.source.at(position) > b' ' { position } else { self.pass_blanks(position) }
     }
 
-    /// An object that begins at `start`.
-    pub(super) fn object_at(&self, start: usize) -> Open {
-        let (mark, slot) = (self.pending.len(), Slot::default());
-        Open { object: true, verbatim: true, sorted: true, start, mark, slot }
+    #[inline(never)]
+    fn pass_blanks(&mut self, position: usize) -> usize {
+        let end = self.source.blanks(position);
+        if end > position {
+            self.changes.add(position, end, Kind::Blanks);
+        }
+        end
     }
 
-    /// Drops the children from `mark` on that have this key.
-    pub(super) fn forget(&mut self, mark: usize, key: Key, source: Source<'_>) {
+    /// Ends an object.
+    #[inline]
+    pub(super) fn close(&mut self, object: Open, end: usize) {
+        if object.in_order {
+            self.changes.settle(object.change);
+        } else {
+            self.take_apart(object, end);
+        }
+        self.members.truncate(object.mark as usize);
+    }
+
+    #[inline(never)]
+    fn take_apart(&mut self, object: Open, end: usize) {
+        self.sort(object);
+        let members = self.members.get(object.mark as usize..).unwrap_or_default();
+        let parts = members.iter().map(Member::part);
+        self.changes.take_apart(object.change, object.span(end), parts);
+    }
+
+    /// Puts the members of an object in order; of equal ones the last stays.
+    pub(super) fn sort(&mut self, object: Open) {
+        let (input, made_keys) = (self.source.0, &self.made_keys);
+        let order = |a: &Member, b: &Member| a.key().compare(b.key(), input, made_keys);
+        sort_family(&mut self.members, object.mark as usize, order);
+    }
+
+    /// The members of an object.
+    pub(super) fn held(&self, object: Open) -> &[Member] {
+        self.members.get(object.mark as usize..).unwrap_or_default()
+    }
+
+    /// Whether an object is to be written as it stands.
+    pub(super) fn is_same(&self, object: Open) -> bool {
+        object.in_order && self.changes.is_same_from(object.change + 1)
+    }
+
+    /// Drops the members of an object that have this key.
+    pub(super) fn forget(&mut self, object: Open, key: Key) {
+        let (input, made_keys) = (self.source.0, &self.made_keys);
         let mut index = 0;
-        let made_keys = &self.made_keys;
-        self.pending.retain(|child| {
+        self.members.retain(|member| {
             index += 1;
-            index <= mark || child.key().of(source.0, made_keys) != key.of(source.0, made_keys)
+            index <= object.mark || member.key().of(input, made_keys) != key.of(input, made_keys)
         });
     }
 
-    /// Drops all that has been built.
+    /// Drops all that has been found.
     pub(super) fn forget_all(&mut self) {
-        self.pending.clear();
-        self.entries.clear();
+        self.members.clear();
+        self.changes.clear();
         self.made_keys.clear();
-    }
-
-    /// Adds a child; says whether an object's keys still ascend.
-    #[inline(always)]
-    pub(super) fn add(
-        &mut self,
-        object: bool,
-        mark: usize,
-        slot: Slot,
-        value: Value,
-        source: Source<'_>,
-    ) -> bool {
-        let joined = slot.close && matches!(value, Value::Verbatim(_));
-        let before = self.pending.last().filter(|_| object && self.pending.len() > mark);
-        let ascends =
-            before.is_none_or(|before| before.key().is_before(slot.key, source.0, &self.made_keys));
-        self.pending.push(Entry::new(slot.key, value, joined));
-        ascends
     }
 }

@@ -1,7 +1,6 @@
 //! The children of an object or array that was kept as one piece.
 
 use super::scan::Source;
-use super::skip::{self, skip};
 use crate::decode::data::Span;
 
 /// Walks over the children of one container, without going into them.
@@ -10,7 +9,6 @@ pub(crate) struct Inside<'a> {
     input: &'a [u8],
     position: usize,
     object: bool,
-    open: skip::Open,
 }
 
 /// One of them.
@@ -26,7 +24,7 @@ impl<'a> Inside<'a> {
     pub(crate) fn new(input: &'a [u8], span: Span) -> Self {
         let start = span.start as usize;
         let object = input.get(start) == Some(&b'{');
-        Self { input, position: start + 1, object, open: skip::Open::new() }
+        Self { input, position: start + 1, object }
     }
 
     fn read(&mut self) -> Option<Child> {
@@ -44,9 +42,38 @@ impl<'a> Inside<'a> {
             // Behind the closing quote stands a colon.
             position = source.blanks(source.blanks(end + 1) + 1);
         }
-        let end = skip(source, position, 0, &mut self.open).ok()?;
+        let end = end_of(source, position)?;
         self.position = end;
         Some(Child { key, value: Span::new(position, end) })
+    }
+}
+
+/// The end of a value that is well-formed: that needs no look at what stands where.
+fn end_of(source: Source<'_>, start: usize) -> Option<usize> {
+    match *source.0.get(start)? {
+        b'"' => Some(source.skip_text(start + 1).ok()? + 1),
+        b'{' | b'[' => end_of_container(source, start),
+        b']' | b'}' => None,
+        _ => {
+            let rest = source.0.get(start..)?;
+            let ends =
+                |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
+            Some(start + rest.iter().position(ends).unwrap_or(rest.len()))
+        },
+    }
+}
+
+fn end_of_container(source: Source<'_>, start: usize) -> Option<usize> {
+    let (mut position, mut depth) = (start, 0_usize);
+    loop {
+        match *source.0.get(position)? {
+            b'"' => position = source.skip_text(position + 1).ok()?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 1 => return Some(position + 1),
+            b'}' | b']' => depth -= 1,
+            _ => {},
+        }
+        position += 1;
     }
 }
 

@@ -4,12 +4,15 @@
 //! whole goes to [`Builder`], what is dropped to `skip`. Of duplicate keys the last counts.
 
 use super::build::{Builder, Open};
-use super::root::Found;
-use super::scan::{AFTER_PAIR, DEPTH_MAX, Read, Source, TOO_DEEP};
+use super::scan::{AFTER_KEY, AFTER_PAIR, DEPTH_MAX, KEY, Read, TOO_DEEP};
 use super::skip::{self, skip};
-use crate::decode::data::Value;
+use super::unescape::is_text;
+use crate::decode::data::Span;
 use crate::decode::shape::Filter;
 use crate::decode::trie::{Next, Trie};
+
+/// An object whose members are held, and where it ends.
+pub(super) type Whole = (Open, usize);
 
 /// What a level of the body is held against.
 #[derive(Clone, Copy)]
@@ -54,39 +57,39 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// A body and what has been made of it.
+/// A body and what has been found in it.
 pub(super) struct Reader<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) builder: Builder,
+    pub(super) builder: Builder<'a>,
     pub(super) skipped: skip::Open,
 }
 
 impl Reader<'_> {
-    /// Walks down to `path` in the object at `start` and finds its end. What it finds last is left
-    /// pending; whatever is no object on the way leaves nothing.
+    /// Walks down to `path` in the object at `start` and finds its end. The object it finds last is left in
+    /// `found`, its members held; whatever is no object on the way leaves nothing.
     pub(super) fn target(
         &mut self,
         path: &[Box<[u8]>],
         rule: Rule<'_>,
         start: usize,
         depth: usize,
-        found: &mut Found,
+        found: &mut Option<Whole>,
     ) -> Read<usize> {
         let Some((wanted, below)) = path.split_first() else { return Ok(start) };
-        let mut position = self.open(start, depth)?;
-        if self.source.at(position) == b'}' {
+        let source = self.builder.source;
+        self.check_depth(start, depth)?;
+        let mut position = source.blanks(start + 1);
+        if source.at(position) == b'}' {
             return Ok(position + 1);
         }
         loop {
-            let (slot, value) = self.builder.key(self.source, position)?;
-            let is_wanted = *slot.key.of(self.source.0, &self.builder.made_keys) == **wanted;
+            let (is_wanted, value) = self.is_key(wanted, position)?;
             position = if is_wanted {
                 self.builder.forget_all();
-                *found = Found::EMPTY;
-                match (self.source.at(value), below) {
+                *found = None;
+                match (source.at(value), below) {
                     (b'{', []) => {
                         let (object, end) = self.fields(rule, value, depth + 1)?;
-                        *found = Found::at(object, end);
+                        *found = Some((object, end));
                         end
                     },
                     (b'{', below) => self.target(below, rule, value, depth + 1, found)?,
@@ -95,110 +98,102 @@ impl Reader<'_> {
             } else {
                 self.skip(value, depth + 1)?
             };
-            match self.next_field(position)? {
-                Field::At(next) => position = next,
+            match self.next_field(source.blanks(position))? {
+                Field::Next(next) => position = source.blanks(next),
                 Field::End(end) => return Ok(end),
             }
         }
     }
 
-    /// Reads the object at `start`; the fields that `rule` keeps are left pending.
-    pub(super) fn fields(
-        &mut self,
-        rule: Rule<'_>,
-        start: usize,
-        depth: usize,
-    ) -> Read<(Open, usize)> {
-        let mut object = self.builder.object_at(start);
-        let mut position = self.open(start, depth)?;
-        object.verbatim = position == start + 1;
-        if self.source.at(position) == b'}' {
+    /// Whether the key at `position` is this one, and where its value begins.
+    fn is_key(&self, wanted: &[u8], position: usize) -> Read<(bool, usize)> {
+        let source = self.builder.source;
+        if source.at(position) != b'"' {
+            return Err(source.wrong(position, KEY));
+        }
+        let text = source.text(position + 1)?;
+        let inside = Span::new(position + 1, text.end()).of(source.0);
+        let is_wanted = if text.is_plain() { inside == wanted } else { is_text(inside, wanted) };
+        let colon = source.blanks(text.end() + 1);
+        if source.at(colon) != b':' {
+            return Err(source.wrong(colon, AFTER_KEY));
+        }
+        Ok((is_wanted, source.blanks(colon + 1)))
+    }
+
+    /// Reads the object at `start`; the members that `rule` keeps are left held.
+    pub(super) fn fields(&mut self, rule: Rule<'_>, start: usize, depth: usize) -> Read<Whole> {
+        self.check_depth(start, depth)?;
+        let mut object = self.builder.object(start);
+        let mut position = self.builder.pass(start + 1);
+        if self.builder.source.at(position) == b'}' {
             return Ok((object, position + 1));
         }
         loop {
-            let (slot, value_at) = self.builder.key(self.source, position)?;
-            let fate = rule.fate(slot.key.of(self.source.0, &self.builder.made_keys));
+            let (member, value_at) = self.builder.member(position)?;
+            let key = member.key();
+            let fate = rule.fate(key.of(self.builder.source.0, &self.builder.made_keys));
             let entered = matches!(fate, Fate::Enter(_));
-            let (value, end) = self.field(fate, value_at, depth + 1)?;
-            if let Some(value) = value {
-                object.verbatim &= slot.close && matches!(value, Value::Verbatim(_));
-                object.sorted &= self.builder.add(true, object.mark, slot, value, self.source);
+            object.in_order &= self.builder.add(object, member);
+            let (kept, end) = self.field(fate, value_at, depth + 1)?;
+            if kept {
+                self.builder.end_member(end);
             } else {
-                object.verbatim = false;
+                object.in_order = false;
+                self.builder.members.pop();
                 // Only here an earlier duplicate may have been kept.
                 if entered {
-                    self.builder.forget(object.mark, slot.key, self.source);
+                    self.builder.forget(object, key);
                 }
             }
-            let next = self.next_field(end)?;
-            object.verbatim &= object.sorted && next.is_close(end);
-            match next {
-                Field::At(next) => position = next,
-                Field::End(closed) => return Ok((object, closed)),
+            let next = self.builder.pass(end);
+            match self.next_field(next)? {
+                Field::Next(next) => position = self.builder.pass(next),
+                Field::End(end) => return Ok((object, end)),
             }
         }
     }
 
-    /// A field's value if it is kept, and where it ends.
-    fn field(
-        &mut self,
-        fate: Fate<'_>,
-        start: usize,
-        depth: usize,
-    ) -> Read<(Option<Value>, usize)> {
-        match (fate, self.source.at(start)) {
+    /// Whether a field's value is kept, and where it ends.
+    fn field(&mut self, fate: Fate<'_>, start: usize, depth: usize) -> Read<(bool, usize)> {
+        match (fate, self.builder.source.at(start)) {
             (Fate::Enter(below), b'{') => {
                 let (object, end) = self.fields(below, start, depth)?;
                 // `allow` drops an object of which nothing is left, `deny` keeps it.
-                let empty = self.builder.pending.len() == object.mark;
-                let pruned = empty && matches!(below, Rule::Allow(_));
-                let value = self.builder.close(object, self.source, end);
-                Ok(((!pruned).then_some(value), end))
+                let pruned =
+                    self.builder.held(object).is_empty() && matches!(below, Rule::Allow(_));
+                self.builder.close(object, end);
+                Ok((!pruned, end))
             },
             (Fate::Keep | Fate::Enter(Rule::Deny(_)), _) => {
-                let (value, end) = self.builder.value(self.source, start, depth)?;
-                Ok((Some(value), end))
+                Ok((true, self.builder.value(start, depth)?))
             },
-            (Fate::Drop | Fate::Enter(_), _) => Ok((None, self.skip(start, depth)?)),
+            (Fate::Drop | Fate::Enter(_), _) => Ok((false, self.skip(start, depth)?)),
         }
     }
 
-    /// The first position inside the object at `start` that is no blank.
-    fn open(&self, start: usize, depth: usize) -> Read<usize> {
-        if depth >= DEPTH_MAX {
-            return Err(self.source.wrong(start, TOO_DEEP));
-        }
-        Ok(self.source.blanks(start + 1))
+    fn check_depth(&self, start: usize, depth: usize) -> Read<()> {
+        if depth < DEPTH_MAX { Ok(()) } else { Err(self.builder.source.wrong(start, TOO_DEEP)) }
     }
 
-    /// What follows a field that ends at `position`.
+    /// What the sign behind a field says, which is at `position`.
     fn next_field(&self, position: usize) -> Read<Field> {
-        let position = self.source.blanks(position);
-        match self.source.at(position) {
-            b',' => Ok(Field::At(self.source.blanks(position + 1))),
+        match self.builder.source.at(position) {
+            b',' => Ok(Field::Next(position + 1)),
             b'}' => Ok(Field::End(position + 1)),
-            _ => Err(self.source.wrong(position, AFTER_PAIR)),
+            _ => Err(self.builder.source.wrong(position, AFTER_PAIR)),
         }
     }
 
     pub(super) fn skip(&mut self, start: usize, depth: usize) -> Read<usize> {
-        skip(self.source, start, depth, &mut self.skipped)
+        skip(self.builder.source, start, depth, &mut self.skipped)
     }
 }
 
 /// What follows a field.
 enum Field {
-    /// Another one.
-    At(usize),
+    /// Another one, somewhere behind the comma that ends here.
+    Next(usize),
     /// The end of the object.
     End(usize),
-}
-
-impl Field {
-    /// It follows without a blank on a value that ends at `end`.
-    const fn is_close(&self, end: usize) -> bool {
-        match self {
-            Self::At(next) | Self::End(next) => *next == end + 1,
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Only the first value of a body is read. All of it must be well-formed, also what is not kept.
 
 mod build;
+mod change;
 mod inside;
 mod levels;
 mod root;
@@ -16,8 +17,8 @@ use scan::Source;
 use super::DecodeError;
 
 pub(crate) use inside::{Child, Inside};
-pub(super) use root::{Found, Root, decode};
-pub(crate) use unescape::pieces;
+pub(super) use root::{Root, decode};
+pub(crate) use unescape::{is_text, pieces};
 pub(crate) use walk::{Maker, walk};
 
 /// Where a body's first value ends, which must be well-formed.

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::build::{Builder, Open};
-use super::levels::{Reader, Rule};
+use super::build::{Builder, Member};
+use super::change::{Part, Writer};
+use super::levels::{Reader, Rule, Whole};
 use super::scan::{Fault, Read, Source};
 use super::skip;
 use crate::decode::DecodeError;
 use crate::decode::data::{Data, Document, Entry, Key, Span, Typed, Value};
-use crate::decode::shape::Shape;
+use crate::decode::shape::{Found, Shape};
 
 /// What a body must be.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +37,8 @@ fn read(root: Root, shape: &Shape, body: Bytes) -> Read<Data> {
     if start >= body.len() {
         return Err(Box::new(DecodeError::Empty));
     }
-    let builder = Builder::with_room_for(body.len());
-    let mut reader = Reader { source, builder, skipped: skip::Open::new() };
-    let found = match (root, source.at(start)) {
+    let mut reader = Reader { builder: Builder::new(source), skipped: skip::Open::new() };
+    let kept = match (root, source.at(start)) {
         (Root::Object | Root::Any, b'{') => reader.object(shape, start)?,
         (Root::Object, b'n') => reader.null(shape, start)?,
         (Root::Array, b'n' | b'[') | (Root::Any, _) => reader.wrapped(root, shape, start)?,
@@ -47,12 +47,30 @@ fn read(root: Root, shape: &Shape, body: Bytes) -> Read<Data> {
             return Err(wrong_kind(root, first));
         },
     };
-    let Builder { made_keys, entries, pending, .. } = reader.builder;
-    Ok(shape.arrange(
-        found,
-        pending,
-        Document { input: body, made_keys, entries, ..Document::default() },
-    ))
+    let Kept { found, fields, written } = kept;
+    let made_keys = reader.builder.made_keys;
+    let input = match written {
+        None => body,
+        Some(written) if u32::try_from(written.len()).is_err() => {
+            return Err(Box::new(DecodeError::TooLarge));
+        },
+        Some(written) => Bytes::from(written),
+    };
+    Ok(shape.arrange(found, fields, Document { input, made_keys, ..Document::default() }))
+}
+
+/// What is kept of a body.
+struct Kept {
+    found: Found,
+    fields: Vec<Entry>,
+    /// What they point into, unless that is the body.
+    written: Option<Vec<u8>>,
+}
+
+impl Kept {
+    const fn of(found: Found) -> Self {
+        Self { found, fields: Vec::new(), written: None }
+    }
 }
 
 #[cold]
@@ -71,69 +89,95 @@ fn wrong_kind(root: Root, first: u8) -> Fault {
     Box::new(DecodeError::Kind { found, wanted })
 }
 
-/// What is left of the body; its fields are pending in the builder.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::decode) enum Found {
-    /// `null`, and where it stands.
-    Null(Span),
-    /// An object.
-    Object {
-        /// Its keys ascend.
-        sorted: bool,
-        /// The whole of it, when it can be written as it stands.
-        verbatim: Option<Span>,
-    },
-}
-
-impl Found {
-    pub(in crate::decode) const EMPTY: Self = Self::Object { sorted: true, verbatim: None };
-}
-
-impl Found {
-    pub(super) fn at(object: Open, end: usize) -> Self {
-        let verbatim = object.verbatim.then(|| Span::new(object.start, end));
-        Self::Object { sorted: object.sorted, verbatim }
-    }
-}
-
 impl Reader<'_> {
-    fn object(&mut self, shape: &Shape, start: usize) -> Read<Found> {
+    fn object(&mut self, shape: &Shape, start: usize) -> Read<Kept> {
         let rule = Rule::of(&shape.filter);
-        let mut found = Found::EMPTY;
+        let mut found = None;
         match shape.target.as_slice() {
-            [] => {
-                let (object, end) = self.fields(rule, start, 0)?;
-                found = Found::at(object, end);
-            },
+            [] => found = Some(self.fields(rule, start, 0)?),
             path => _ = self.target(path, rule, start, 0, &mut found)?,
         }
-        Ok(found)
+        Ok(found.map_or_else(|| Kept::of(Found::EMPTY), |whole| self.builder.finish(whole)))
     }
 
-    fn null(&self, shape: &Shape, start: usize) -> Read<Found> {
-        let end = self.source.literal(start)?;
+    fn null(&self, shape: &Shape, start: usize) -> Read<Kept> {
+        let end = self.builder.source.literal(start)?;
         let is_whole = shape.target.is_empty();
-        Ok(if is_whole { Found::Null(Span::new(start, end)) } else { Found::EMPTY })
+        Ok(Kept::of(if is_whole { Found::Null(Span::new(start, end)) } else { Found::EMPTY }))
     }
 
     /// A body that is no object, as the only field of one.
-    fn wrapped(&mut self, root: Root, shape: &Shape, start: usize) -> Read<Found> {
-        let first = self.source.at(start);
+    fn wrapped(&mut self, root: Root, shape: &Shape, start: usize) -> Read<Kept> {
+        let first = self.builder.source.at(start);
         let is_list = first == b'[' || matches!(root, Root::Array);
         let name: &[u8] = if is_list { b"collection" } else { b"content" };
-        if shape.keeps_leaf(name) {
-            let (value, end) = self.builder.value(self.source, start, 0)?;
-            let value = match first {
-                b'n' if is_list => Value::Opaque(Span::new(start, end), Typed::NoList),
-                _ => value,
-            };
-            let key = Key::make(&mut self.builder.made_keys, name);
-            self.builder.pending.push(Entry::new(key, value, false));
-        } else {
+        if !shape.keeps_leaf(name) {
             self.skip(start, 0)?;
+            return Ok(Kept::of(Found::EMPTY));
         }
-        Ok(Found::EMPTY)
+        let end = self.builder.value(start, 0)?;
+        let (span, written) = self.builder.alone(Span::new(start, end));
+        let value = match first {
+            b'n' if is_list => Value::Opaque(span, Typed::NoList),
+            _ => Value::Verbatim(span),
+        };
+        let key = Key::make(&mut self.builder.made_keys, name);
+        let fields = vec![Entry::new(key, value, false)];
+        Ok(Kept { found: Found::EMPTY, fields, written })
     }
+}
+
+impl Builder<'_> {
+    /// A value that is the only one, and what it stands in unless that is the body.
+    fn alone(&self, value: Span) -> (Span, Option<Vec<u8>>) {
+        if self.changes.is_same_from(0) {
+            return (value, None);
+        }
+        let mut writer = Writer::new(self.source, &self.changes);
+        writer.part(Part { span: value, change: 0 });
+        (Span::new(0, writer.out.len()), Some(writer.out))
+    }
+
+    /// The members of the outermost object as fields.
+    fn finish(&mut self, (object, end): Whole) -> Kept {
+        if self.is_same(object) {
+            let field = |member: &Member| {
+                let Span { start, end } = member.part().span;
+                field(self.source, member.key(), start as usize, end as usize)
+            };
+            let fields = self.held(object).iter().map(field).collect();
+            let found = Found::Object { verbatim: Some(object.span(end)) };
+            return Kept { found, fields, written: None };
+        }
+        if !object.in_order {
+            self.sort(object);
+        }
+        let members = self.held(object);
+        let mut fields = Vec::with_capacity(members.len());
+        let mut writer = Writer::new(self.source, &self.changes);
+        for member in members {
+            writer.out.push(if fields.is_empty() { b'{' } else { b',' });
+            let start = writer.out.len();
+            writer.part(member.part());
+            let end = writer.out.len();
+            fields.push(field(Source(&writer.out), member.key(), start, end));
+        }
+        let mut written = writer.out;
+        written.extend_from_slice(if fields.is_empty() { b"{}" } else { b"}" });
+        let found = Found::Object { verbatim: Some(Span::new(0, written.len())) };
+        Kept { found, fields, written: Some(written) }
+    }
+}
+
+/// A member that stands at a place as it is to be written.
+fn field(source: Source<'_>, key: Key, start: usize, end: usize) -> Entry {
+    // Behind the quotes and the colon.
+    if !key.made {
+        let value = start + (key.span.end - key.span.start) as usize + 3;
+        return Entry::new(key.at(start + 1), Value::Verbatim(Span::new(value, end)), true);
+    }
+    let quote = source.skip_text(start + 1).unwrap_or(start);
+    Entry::new(key, Value::Verbatim(Span::new(quote + 2, end)), false)
 }
 
 #[cfg(test)]

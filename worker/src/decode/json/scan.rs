@@ -17,7 +17,7 @@ pub(super) const TOO_DEEP: &str = "exceeded max depth";
 
 /// A body that is being read. Every position is an index into it; past its end stands a NUL, which
 /// fits nowhere.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a>(pub(super) &'a [u8]);
 
 /// What is wrong with a body. On the heap, so that `Read<usize>` fits two registers.
@@ -26,24 +26,28 @@ pub(super) type Fault = Box<DecodeError>;
 /// What was read, or what is wrong.
 pub(super) type Read<T> = Result<T, Fault>;
 
-/// A string: where its inside ends, and whether that can be written as it stands. One number, for
-/// the sake of registers, too.
+/// A string: where its inside ends, and what is odd about it. One number, for the sake of registers, too.
 #[derive(Clone, Copy)]
 pub(super) struct Text(usize);
 
 impl Text {
-    const fn new(end: usize, verbatim: bool) -> Self {
-        Self(end << 1 | verbatim as usize)
-    }
+    const RESPELLED: usize = 1;
+    const ESCAPED: usize = 2;
 
     /// The position of the closing quote.
     pub(super) const fn end(self) -> usize {
-        self.0 >> 1
+        self.0 >> 2
     }
 
-    /// Not if it holds an escape, one of `<>&`, U+2028, U+2029, or bytes that are not UTF-8.
-    pub(super) const fn is_verbatim(self) -> bool {
-        self.0 & 1 == 1
+    /// It is written as it stands. Not if it holds one of `<>&`, U+2028, U+2029, bytes that are not UTF-8, or
+    /// escapes that Go would spell otherwise.
+    pub(super) const fn is_same(self) -> bool {
+        self.0 & Self::RESPELLED == 0
+    }
+
+    /// It is written as it stands and says just that.
+    pub(super) const fn is_plain(self) -> bool {
+        self.0 & (Self::RESPELLED | Self::ESCAPED) == 0
     }
 }
 
@@ -87,7 +91,7 @@ impl Source<'_> {
     #[inline]
     pub(super) fn skip_text(self, mut position: usize) -> Read<usize> {
         loop {
-            position = self.plain(position, stops_a_skip, |byte| SKIP_STOPS[usize::from(byte)]);
+            position = self.plain(position, stops_a_skip, &SKIP_STOPS);
             match self.at(position) {
                 b'"' => return Ok(position),
                 b'\\' => position = self.escape(position)?,
@@ -97,20 +101,28 @@ impl Source<'_> {
     }
 
     /// A string that will be written; begins behind the opening quote.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(self, start: usize) -> Read<Text> {
-        let mut position = start;
-        let (mut verbatim, mut ascii) = (true, true);
+        let end = self.plain(start, stops_a_text, &TEXT_STOPS);
+        if self.at(end) == b'"' { Ok(Text(end << 2)) } else { self.odd_text(start, end) }
+    }
+
+    /// The same from the first byte that is odd.
+    #[inline(never)]
+    fn odd_text(self, start: usize, mut position: usize) -> Read<Text> {
+        let (mut odd, mut ascii) = (0, true);
         loop {
-            position = self.plain(position, stops_a_text, |byte| TEXT_STOPS[usize::from(byte)]);
             match self.at(position) {
                 b'"' => break,
                 b'\\' => {
-                    verbatim = false;
+                    odd |= Text::ESCAPED;
+                    if matches!(self.at(position + 1), b'/' | b'u') {
+                        odd |= Text::RESPELLED;
+                    }
                     position = self.escape(position)?;
                 },
                 b'<' | b'>' | b'&' => {
-                    verbatim = false;
+                    odd |= Text::RESPELLED;
                     position += 1;
                 },
                 0x80.. => {
@@ -122,18 +134,21 @@ impl Source<'_> {
                 },
                 _ => return Err(self.wrong(position, "in string literal")),
             }
+            position = self.plain(position, stops_a_text, &TEXT_STOPS);
         }
-        let inside = self.0.get(start..position).unwrap_or_default();
-        Ok(Text::new(position, verbatim && (ascii || is_plain_utf8(inside))))
+        if !ascii && !is_plain_utf8(self.0.get(start..position).unwrap_or_default()) {
+            odd |= Text::RESPELLED;
+        }
+        Ok(Text(position << 2 | odd))
     }
 
-    /// The next position of a byte that stops: eight bytes at a time, then one by one.
-    #[inline]
+    /// The next position of a byte that stops: eight bytes at a time, near the end one by one.
+    #[inline(always)]
     fn plain(
         self,
         mut position: usize,
         stops: impl Fn(u64) -> u64,
-        is_stop: impl Fn(u8) -> bool,
+        is_stop: &[bool; 256],
     ) -> usize {
         while let Some(eight) = self.eight(position) {
             let found = stops(eight);
@@ -142,7 +157,12 @@ impl Source<'_> {
             }
             position += 8;
         }
-        while self.0.get(position).is_some_and(|byte| !is_stop(*byte)) {
+        self.plain_end(position, is_stop)
+    }
+
+    #[cold]
+    fn plain_end(self, mut position: usize, is_stop: &[bool; 256]) -> usize {
+        while self.0.get(position).is_some_and(|byte| !is_stop[usize::from(*byte)]) {
             position += 1;
         }
         position
@@ -197,13 +217,14 @@ impl Source<'_> {
     /// The end of `true`, `false` or `null`; begins at its first byte, which has been seen.
     #[inline]
     pub(super) fn literal(self, start: usize) -> Read<usize> {
-        let word: &[u8] = match self.at(start) {
-            b't' => b"true",
-            b'f' => b"false",
-            _ => b"null",
+        let rest = self.0.get(start..).unwrap_or_default();
+        let length = match self.at(start) {
+            b'f' if rest.starts_with(b"false") => 5,
+            b't' if rest.starts_with(b"true") => 4,
+            b'n' if rest.starts_with(b"null") => 4,
+            _ => return Err(self.broken_literal(start)),
         };
-        let end = start + word.len();
-        if self.0.get(start..end) == Some(word) { Ok(end) } else { Err(self.broken_literal(start)) }
+        Ok(start + length)
     }
 
     #[cold]
@@ -258,24 +279,29 @@ const fn repeat(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// High bits where a byte of `eight` is zero. Of bytes above the first zero it may lie.
+// A byte below 0x80 less n has its high bit set if it was less than n. That bytes borrow from the next one spoils only
+// what is above the lowest, which alone is looked for.
+
+/// High bits where a byte of `eight` is zero; perhaps also at bytes from 0x81 on.
 const fn zeros(eight: u64) -> u64 {
-    eight.wrapping_sub(repeat(1)) & !eight & HIGH_BITS
+    eight.wrapping_sub(repeat(1))
 }
 
 /// High bits at control bytes, quotes and backslashes; the lowest is right.
 const fn stops_a_skip(eight: u64) -> u64 {
-    let controls = eight.wrapping_sub(repeat(0x20)) & !eight & HIGH_BITS;
-    controls | zeros(eight ^ repeat(b'"')) | zeros(eight ^ repeat(b'\\'))
+    let controls = eight.wrapping_sub(repeat(0x20));
+    let signs = zeros(eight ^ repeat(b'"')) | zeros(eight ^ repeat(b'\\'));
+    (controls | signs) & !eight & HIGH_BITS
 }
 
 /// As [`stops_a_skip`], and at what output may have to spell otherwise: `&<>` and all but ASCII.
 /// One test finds `"` and `&`, which differ in one bit, another `<` and `>`.
 const fn stops_a_text(eight: u64) -> u64 {
-    let controls = eight.wrapping_sub(repeat(0x20)) & !eight & HIGH_BITS;
+    let controls = eight.wrapping_sub(repeat(0x20));
     let quote_or_ampersand = zeros((eight | repeat(0x04)) ^ repeat(b'&'));
     let angle = zeros((eight | repeat(0x02)) ^ repeat(b'>'));
-    controls | (eight & HIGH_BITS) | quote_or_ampersand | angle | zeros(eight ^ repeat(b'\\'))
+    let backslash = zeros(eight ^ repeat(b'\\'));
+    (controls | quote_or_ampersand | angle | backslash | eight) & HIGH_BITS
 }
 
 const SKIP_STOPS: [bool; 256] = {

@@ -7,6 +7,16 @@ pub(super) fn unescape(inside: &[u8], text: &mut Vec<u8>) {
     pieces(inside, |piece| text.extend_from_slice(piece.as_bytes()));
 }
 
+/// Whether a string's inside says `text`.
+pub(crate) fn is_text(inside: &[u8], text: &[u8]) -> bool {
+    if memchr::memchr(b'\\', inside).is_none() && (inside == text || inside.is_ascii()) {
+        return inside == text;
+    }
+    let mut said = Vec::with_capacity(inside.len());
+    unescape(inside, &mut said);
+    said == text
+}
+
 /// The text of a string's inside, piece by piece.
 pub(crate) fn pieces(inside: &[u8], mut each: impl FnMut(&str)) {
     let mut rest = inside;

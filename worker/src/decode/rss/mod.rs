@@ -22,8 +22,8 @@ mod write;
 use bytes::Bytes;
 
 use super::data::{Data, Document, Entry, Key, Span, Value};
-use super::json::Found;
-use super::shape::Shape;
+
+use super::shape::{Found, Shape};
 use super::xml::XmlError;
 use feed::{Feed, Item};
 use pull::{Event, Pull};

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use super::data::{Data, Document, Entry, Key, Value};
 use super::error::DecodeError;
 use super::prune::prune;
-use super::shape::Shape;
+use super::shape::{Found, Shape};
 use build::Builder;
 
 pub use error::{Problem, XmlError};
@@ -59,5 +59,5 @@ fn wrap(shape: &Shape, root: Entry, mut document: Document) -> Data {
         let key = Key::make(&mut document.made_keys, COLLECTION);
         children.push(Entry::new(key, value, false));
     }
-    shape.arrange(super::json::Found::EMPTY, children, document)
+    shape.arrange(Found::EMPTY, children, document)
 }
