@@ -7,6 +7,8 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 
 use nix::sys::mman::{MmapAdvise, madvise};
 
+use super::maps::{self, Mapping, mappings};
+
 /// Unmaps the pages of code and constants that this process has used so far. What is used again is mapped again from
 /// the page cache.
 ///
@@ -17,7 +19,7 @@ use nix::sys::mman::{MmapAdvise, madvise};
 /// What the kernel says of `/proc/self/maps` or `madvise(2)`.
 #[expect(unsafe_code, reason = "madvise(2)")]
 pub fn give_back_code() -> io::Result<()> {
-    for range in code(&std::fs::read_to_string("/proc/self/maps")?) {
+    for range in code(&maps::own()?) {
         let Some(at) = NonNull::new(with_exposed_provenance_mut::<c_void>(range.start)) else {
             continue;
         };
@@ -32,7 +34,8 @@ pub fn give_back_code() -> io::Result<()> {
 fn code(maps: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut constants: Option<(&str, Range<usize>)> = None;
-    for (range, rights, path) in maps.lines().filter_map(mapping) {
+    for Mapping { range, rights, name } in mappings(maps) {
+        let Some(path) = name.filter(|name| name.starts_with('/')) else { continue };
         match (rights, constants.take()) {
             ("r--p", _) => constants = Some((path, range)),
             ("r-xp", Some((same, before))) if same == path => found.extend([before, range]),
@@ -41,16 +44,6 @@ fn code(maps: &str) -> Vec<Range<usize>> {
         }
     }
     found
-}
-
-/// A mapping of a file: `start-end rights offset device inode /path`.
-fn mapping(line: &str) -> Option<(Range<usize>, &str, &str)> {
-    let mut words = line.split_ascii_whitespace();
-    let (range, rights) = (words.next()?, words.next()?);
-    let path = words.nth(3).filter(|path| path.starts_with('/'))?;
-    let (start, end) = range.split_once('-')?;
-    let address = |text| usize::from_str_radix(text, 16).ok();
-    Some((address(start)?..address(end)?, rights, path))
 }
 
 #[cfg(test)]

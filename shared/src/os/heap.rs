@@ -8,6 +8,8 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 use nix::errno::Errno;
 use nix::libc;
 
+use super::maps::{self, Mapping, mappings};
+
 /// What the processor can map by one entry, on x86-64 and, with pages of 4 KiB, on ARM.
 const HUGE_BYTES: usize = 2 << 20;
 const PAGE_BYTES: usize = 4 << 10;
@@ -29,7 +31,7 @@ const COLLAPSE: libc::c_int = 25;
 pub fn settle() -> io::Result<()> {
     give_back_freed();
     let mut worth = Vec::new();
-    for range in anonymous(&std::fs::read_to_string("/proc/self/maps")?) {
+    for range in anonymous(&maps::own()?) {
         for huge in huge_pages_in(&range) {
             if pages_used(huge)? >= PAGES_USED_MIN {
                 worth.push(huge);
@@ -68,20 +70,9 @@ fn collapse(huge: NonNull<c_void>) -> io::Result<()> {
 }
 
 /// The writable, private mappings of no file.
-fn anonymous(maps: &str) -> Vec<Range<usize>> {
-    maps.lines().filter_map(mapping).collect()
-}
-
-/// `start-end rw-p offset device 0`, and nothing behind it.
-fn mapping(line: &str) -> Option<Range<usize>> {
-    let mut words = line.split_ascii_whitespace();
-    let (range, rights, inode) = (words.next()?, words.next()?, words.nth(2)?);
-    if rights != "rw-p" || inode != "0" || words.next().is_some() {
-        return None;
-    }
-    let (start, end) = range.split_once('-')?;
-    let address = |text| usize::from_str_radix(text, 16).ok();
-    Some(address(start)?..address(end)?)
+fn anonymous(maps: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_anonymous = |mapping: &Mapping<'_>| mapping.rights == "rw-p" && mapping.name.is_none();
+    mappings(maps).filter(is_anonymous).map(|mapping| mapping.range)
 }
 
 fn huge_pages_in(range: &Range<usize>) -> impl Iterator<Item = NonNull<c_void>> + use<> {
@@ -105,7 +96,7 @@ mod tests {
             4000-5000 ---p 00000000 00:00 0\n\
             5000-6000 rw-s 00000000 00:01 77    /memfd:soft (deleted)\n\
             6000-7000 rw-p 00000000 00:00 0 \n";
-        assert_eq!(anonymous(maps), [0x3000..0x4000, 0x6000..0x7000]);
+        assert_eq!(anonymous(maps).collect::<Vec<_>>(), [0x3000..0x4000, 0x6000..0x7000]);
     }
 
     #[test]

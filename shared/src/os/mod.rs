@@ -7,6 +7,7 @@ pub mod code;
 pub mod heap;
 pub mod inherited;
 pub mod map;
+mod maps;
 pub mod memfd;
 pub mod process;
 pub mod scm;
