@@ -36,7 +36,7 @@ pub use xml::{Problem as XmlProblem, XmlError};
 pub(crate) use canonical::Canonical;
 pub(crate) use data::{Document, Entry, Typed, Value};
 pub(crate) use flatmap::Doubt;
-pub(crate) use json::{Maker, first_value_end, pieces, walk};
+pub(crate) use json::{Maker, first_value_end, pieces, unescape, walk};
 
 /// Longest body that can be decoded: positions are four bytes, and keys of broken UTF-8 may grow
 /// to three times their length.

@@ -4,7 +4,7 @@
 //! `map[key:value …]` with their keys sorted, arrays `[item …]`; a list at the top is its items, joined by commas.
 
 use super::json;
-use crate::decode::{Document, Typed, Value, pieces};
+use crate::decode::{Document, Typed, Value, unescape};
 
 /// The text of `value`.
 pub(crate) fn go_text(document: &Document, value: Value) -> Vec<u8> {
@@ -35,7 +35,7 @@ fn of_json(json: &[u8], text: &mut Vec<u8>) {
         rest = match first {
             b'"' => {
                 let (inside, behind) = string(behind);
-                said(inside, text);
+                unescape(inside, text);
                 behind
             },
             b'{' | b'[' => {
@@ -77,10 +77,6 @@ fn string(rest: &[u8]) -> (&[u8], &[u8]) {
     }
     let (inside, behind) = rest.split_at(end);
     (inside, behind.get(1..).unwrap_or_default())
-}
-
-fn said(inside: &[u8], text: &mut Vec<u8>) {
-    pieces(inside, |piece| text.extend_from_slice(piece.as_bytes()));
 }
 
 #[cfg(test)]

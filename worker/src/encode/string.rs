@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::decode::{Data, Value, pieces};
+use crate::decode::{Data, Value, unescape};
 
 /// The text; empty if there is none.
 pub(super) fn content(data: &Data) -> Bytes {
@@ -13,7 +13,7 @@ pub(super) fn content(data: &Data) -> Bytes {
         Value::Verbatim(span) => match span.of(input) {
             [b'"', inside @ .., b'"'] if memchr::memchr(b'\\', inside).is_some() => {
                 let mut text = Vec::with_capacity(inside.len());
-                pieces(inside, |piece| text.extend_from_slice(piece.as_bytes()));
+                unescape(inside, &mut text);
                 Bytes::from(text)
             },
             [b'"', .., b'"'] => input.slice(span.start as usize + 1..span.end as usize - 1),

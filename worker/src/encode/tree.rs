@@ -7,7 +7,7 @@
 use std::slice::Iter;
 
 use super::{escape, go_number};
-use crate::decode::{Data, Document, Entry, Numbers, Typed, Value, pieces};
+use crate::decode::{Data, Document, Entry, Numbers, Typed, Value, unescape};
 
 /// A node of a [`Tree`].
 #[derive(Clone, Copy, Debug)]
@@ -272,7 +272,7 @@ impl Tree {
     /// The inside of a JSON string.
     fn unescaped(&mut self, inside: &[u8]) -> Part {
         let start = self.text.len();
-        pieces(inside, |piece| self.text.extend_from_slice(piece.as_bytes()));
+        unescape(inside, &mut self.text);
         Part { start, end: self.text.len() }
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::Key;
 use crate::decode::data::{Data, Document, Entry, Value};
-use crate::decode::json::{self, Inside, pieces};
+use crate::decode::json::{self, Inside, unescape};
 
 /// The tree over some data.
 pub(super) struct Tree<'a> {
@@ -225,6 +225,6 @@ fn said(inside: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(inside);
     }
     let mut text = Vec::with_capacity(inside.len());
-    pieces(inside, |piece| text.extend_from_slice(piece.as_bytes()));
+    unescape(inside, &mut text);
     Cow::Owned(text)
 }

@@ -18,7 +18,7 @@ use super::DecodeError;
 
 pub(crate) use inside::{Child, Inside};
 pub(super) use root::{Root, decode};
-pub(crate) use unescape::{is_text, pieces};
+pub(crate) use unescape::{is_text, pieces, unescape};
 pub(crate) use walk::{Maker, walk};
 
 /// Where a body's first value ends, which must be well-formed.

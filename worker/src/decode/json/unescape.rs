@@ -3,7 +3,7 @@
 //! As Go does it: a lone surrogate is one U+FFFD, of bytes that are not UTF-8 each one is.
 
 /// Appends the text of a string's inside, which has been scanned.
-pub(super) fn unescape(inside: &[u8], text: &mut Vec<u8>) {
+pub(crate) fn unescape(inside: &[u8], text: &mut Vec<u8>) {
     pieces(inside, |piece| text.extend_from_slice(piece.as_bytes()));
 }
 
