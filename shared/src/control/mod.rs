@@ -5,6 +5,7 @@
 
 pub mod channel;
 pub mod frame;
+pub mod input;
 pub mod message;
 pub mod record;
 pub mod relay;
@@ -13,6 +14,7 @@ pub mod tunnel;
 pub mod reserve;
 
 pub use channel::{Channel, ChannelError};
+pub use input::Input;
 pub use message::{FromWorker, Message, ToWorker};
 pub use reserve::Reserve;
 

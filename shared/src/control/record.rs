@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::frame::BODY_BYTES_MAX;
+use super::input::Input;
 use super::relay::RelayRecord;
 use super::tunnel::TunnelRecord;
 use crate::words::{ListenerId, Monotonic};
@@ -131,32 +132,35 @@ impl Handover {
     /// # Errors
     /// [`Malformed`].
     pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        let mut input = Input(body);
-        let message = match input.byte()? {
+        let mut input = Input::new(body);
+        let message = Self::read(&mut input);
+        message.filter(|_| input.is_empty()).ok_or(Malformed)
+    }
+
+    fn read(input: &mut Input<'_>) -> Option<Self> {
+        match input.byte()? {
             TAG_BATCH => {
                 let number = input.u64()?;
                 let count = usize::from(input.u16()?);
                 if count > BATCH_MAX {
-                    return Err(Malformed);
+                    return None;
                 }
-                let records: Result<_, _> =
-                    (0..count).map(|_| Record::decode(&mut input)).collect();
-                Self::Batch { number, records: records? }
+                let records = (0..count).map(|_| Record::decode(input)).collect::<Option<_>>()?;
+                Some(Self::Batch { number, records })
             },
-            TAG_CACHED => Self::Cached { number: input.u64()? },
-            TAG_ACK => Self::Ack { number: input.u64()? },
-            TAG_REFUSED => Self::Refused,
+            TAG_CACHED => Some(Self::Cached { number: input.u64()? }),
+            TAG_ACK => Some(Self::Ack { number: input.u64()? }),
+            TAG_REFUSED => Some(Self::Refused),
             TAG_TAKES => {
                 let count = usize::from(input.u16()?);
                 if count > TAKES_MAX {
-                    return Err(Malformed);
+                    return None;
                 }
-                let tunnels: Result<_, _> = (0..count).map(|_| input.u64()).collect();
-                Self::Takes { tunnels: tunnels? }
+                let tunnels = (0..count).map(|_| input.u64()).collect::<Option<_>>()?;
+                Some(Self::Takes { tunnels })
             },
-            _ => return Err(Malformed),
-        };
-        if input.0.is_empty() { Ok(message) } else { Err(Malformed) }
+            _ => None,
+        }
     }
 }
 
@@ -213,25 +217,25 @@ impl Record {
         }
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
+    fn decode(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self {
             listener: ListenerId(input.u32()?),
             accepted: Monotonic::from_nanos(input.u64()?),
-            socket_peer: input.address()?,
+            socket_peer: address(input)?,
             asserted_peer: narrow(Ipv6Addr::from(input.take::<16>()?)),
-            local: input.address()?,
+            local: address(input)?,
             requests: input.u64()?,
             deadline: Some(input.u64()?).filter(|&at| at != u64::MAX).map(Monotonic::from_nanos),
             prefix: Prefix::decode(input)?,
             tunnel: match input.byte()? {
                 0 => None,
                 1 => Some(Box::new(TunnelRecord::decode(input)?)),
-                _ => return Err(Malformed),
+                _ => return None,
             },
             relay: match input.byte()? {
                 0 => None,
                 1 => Some(Box::new(RelayRecord::decode(input)?)),
-                _ => return Err(Malformed),
+                _ => return None,
             },
         })
     }
@@ -261,14 +265,11 @@ impl Prefix {
         }
     }
 
-    pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+    pub(super) fn decode(input: &mut Input<'_>) -> Option<Self> {
         match input.byte()? {
-            0 => {
-                let bytes = usize::try_from(input.u32()?).map_err(|_large| Malformed)?;
-                Ok(Self::Inline(input.slice(bytes)?.to_vec()))
-            },
-            1 => Ok(Self::Memfd(input.u32()?)),
-            _ => Err(Malformed),
+            0 => Some(Self::Inline(input.piece()?.to_vec())),
+            1 => Some(Self::Memfd(input.u32()?)),
+            _ => None,
         }
     }
 }
@@ -290,46 +291,9 @@ fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
     out.extend_from_slice(&address.port().to_le_bytes());
 }
 
-/// What is left to decode.
-pub(super) struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn slice(&mut self, bytes: usize) -> Result<&'a [u8], Malformed> {
-        let (head, rest) = self.0.split_at_checked(bytes).ok_or(Malformed)?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        self.slice(N)?.try_into().map_err(|_length| Malformed)
-    }
-
-    pub(super) fn byte(&mut self) -> Result<u8, Malformed> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-
-    pub(super) fn u16(&mut self) -> Result<u16, Malformed> {
-        self.take().map(u16::from_le_bytes)
-    }
-
-    /// Bytes with their length before them.
-    pub(super) fn text(&mut self) -> Result<Vec<u8>, Malformed> {
-        let bytes = self.u16()?;
-        Ok(self.slice(usize::from(bytes))?.to_vec())
-    }
-
-    pub(super) fn u32(&mut self) -> Result<u32, Malformed> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Result<u64, Malformed> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn address(&mut self) -> Result<SocketAddr, Malformed> {
-        let ip = narrow(Ipv6Addr::from(self.take::<16>()?));
-        Ok(SocketAddr::new(ip, u16::from_le_bytes(self.take()?)))
-    }
+fn address(input: &mut Input<'_>) -> Option<SocketAddr> {
+    let ip = narrow(Ipv6Addr::from(input.take::<16>()?));
+    Some(SocketAddr::new(ip, input.u16()?))
 }
 
 #[cfg(test)]

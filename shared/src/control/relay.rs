@@ -4,7 +4,7 @@
 //! The descriptor of such a record is one end of a pair of local sockets, and HTTP/1.1 is spoken on
 //! it, whatever the client speaks. What the client's transport proved is told here, once per link.
 
-use super::record::{Input, Malformed};
+use super::input::Input;
 
 /// What is known of the client at the other end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,23 +60,23 @@ impl RelayRecord {
         }
     }
 
-    pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+    pub(super) fn decode(input: &mut Input<'_>) -> Option<Self> {
         let protocol = match input.byte()? {
             1 => Protocol::Http1,
             2 => Protocol::Http2,
-            _ => return Err(Malformed),
+            _ => return None,
         };
         let tls = match input.byte()? {
             0 => None,
             1 => Some(TlsFacts {
                 version: input.u16()?,
                 suite: input.u16()?,
-                server_name: String::from_utf8(input.text()?).map_err(|_bytes| Malformed)?,
-                certificate: input.text()?,
+                server_name: String::from_utf8(input.short_piece()?.to_vec()).ok()?,
+                certificate: input.short_piece()?.to_vec(),
             }),
-            _ => return Err(Malformed),
+            _ => return None,
         };
-        Ok(Self { protocol, tls })
+        Some(Self { protocol, tls })
     }
 }
 

@@ -3,7 +3,8 @@
 //! Two sockets, the bytes of each direction that were read and not yet passed on, and how far each
 //! direction is: an end that was seen, or told already, must not be told twice.
 
-use super::record::{Input, Malformed, Prefix};
+use super::input::Input;
+use super::record::Prefix;
 use crate::words::Monotonic;
 
 /// The other half of a tunnel. The record's own prefix holds what the client said and its backend has
@@ -65,8 +66,8 @@ impl TunnelRecord {
         self.down.encode(out);
     }
 
-    pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
+    pub(super) fn decode(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self {
             endpoint: input.u64()?,
             unsent: Prefix::decode(input)?,
             up: Way::decode(input)?,
@@ -95,20 +96,20 @@ impl Way {
         }
     }
 
-    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
+    fn decode(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self {
             state: match input.byte()? {
                 0 => WayState::Open,
                 1 => WayState::Ended,
                 2 => WayState::Told,
-                _ => return Err(Malformed),
+                _ => return None,
             },
             heard: Monotonic::from_nanos(input.u64()?),
             cleared_bytes: input.u32()?,
             frames: match input.byte()? {
                 0 => None,
                 1 => Some(FrameState { left_bytes: input.u64()?, message_bytes: input.u64()? }),
-                _ => return Err(Malformed),
+                _ => return None,
             },
         })
     }

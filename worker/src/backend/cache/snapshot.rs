@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use baton_shared::control::Input;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -65,10 +66,10 @@ fn piece(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Stores what came, where there is nothing newer; how many entries that were. Ends at the first thing that is not as it
 /// should be.
 pub(crate) fn read(bytes: &[u8], caches: &[Cache]) -> usize {
-    let Some(mut input) = bytes.strip_prefix(MAGIC).map(Input) else { return 0 };
+    let Some(mut input) = bytes.strip_prefix(MAGIC).map(Input::new) else { return 0 };
     let caches: HashMap<u64, &Cache> = caches.iter().map(|cache| (cache.identity, cache)).collect();
     let mut entries = Vec::new();
-    while let Some((origin, key, entry)) = input.entry() {
+    while let Some((origin, key, entry)) = entry(&mut input) {
         if let Some(cache) = caches.get(&origin) {
             entries.push((cache, key, entry));
         }
@@ -82,36 +83,19 @@ pub(crate) fn read(bytes: &[u8], caches: &[Cache]) -> usize {
     count
 }
 
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn entry(&mut self) -> Option<(u64, &'a [u8], Entry)> {
-        let identity = u64::from_le_bytes(self.take()?);
-        let key = self.piece()?;
-        let status = StatusCode::from_u16(u16::from_le_bytes(self.take()?)).ok()?;
-        let count = u32::from_le_bytes(self.take()?);
-        let mut headers = HeaderMap::new();
-        for _ in 0..count {
-            let name = HeaderName::from_bytes(self.piece()?).ok()?;
-            let value = HeaderValue::from_bytes(self.piece()?).ok()?;
-            headers.try_append(name, value).ok()?;
-        }
-        let body = Bytes::copy_from_slice(self.piece()?);
-        Some((identity, key, Entry::new(status, keep::compact(&headers), body)))
+fn entry<'a>(input: &mut Input<'a>) -> Option<(u64, &'a [u8], Entry)> {
+    let identity = input.u64()?;
+    let key = input.piece()?;
+    let status = StatusCode::from_u16(input.u16()?).ok()?;
+    let count = input.u32()?;
+    let mut headers = HeaderMap::new();
+    for _ in 0..count {
+        let name = HeaderName::from_bytes(input.piece()?).ok()?;
+        let value = HeaderValue::from_bytes(input.piece()?).ok()?;
+        headers.try_append(name, value).ok()?;
     }
-
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    fn piece(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(u32::from_le_bytes(self.take()?)).ok()?;
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
+    let body = Bytes::copy_from_slice(input.piece()?);
+    Some((identity, key, Entry::new(status, keep::compact(&headers), body)))
 }
 
 #[cfg(test)]
