@@ -1,5 +1,6 @@
 //! Tokens → trees, as Go's `text/template/parse`, with its messages.
 
+mod item;
 mod lex;
 mod number;
 mod pipeline;
@@ -7,7 +8,8 @@ mod pipeline;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use self::lex::{Item, Kind, Lexer};
+use self::item::{Item, Kind};
+use self::lex::Lexer;
 use super::go;
 use super::node::{Branch, Node, Pipe, Source, Tree, is_empty};
 

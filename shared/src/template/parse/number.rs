@@ -1,6 +1,6 @@
 //! Number literals: each under every type that can hold it, as Go's ideal constants.
 
-use super::lex::{Item, Kind};
+use super::item::{Item, Kind};
 use crate::template::go::{self, Piece};
 use crate::template::node::Number;
 use crate::template::numbers;

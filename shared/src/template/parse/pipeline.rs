@@ -1,6 +1,6 @@
 //! What stands in an action: declarations, commands, operands.
 
-use super::lex::{Item, Kind};
+use super::item::{Item, Kind};
 use super::{Parsed, Parser, number};
 use crate::template::go;
 use crate::template::node::{Command, Operand, Pipe, Word};
