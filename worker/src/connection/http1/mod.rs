@@ -10,6 +10,7 @@ pub(crate) mod framing;
 pub(crate) mod head;
 pub(crate) mod refusal;
 pub(crate) mod response;
+pub(crate) mod target;
 pub(crate) mod upload;
 mod wait;
 pub(crate) mod wire;

@@ -9,8 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
 use crate::connection::http1::authority;
-use crate::connection::http1::head::{HeadBounds, origin};
+use crate::connection::http1::head::HeadBounds;
 use crate::connection::http1::refusal::Refusal;
+use crate::connection::http1::target::origin;
 use crate::message::{FieldSpan, Head, Span, Version};
 use crate::route::percent::push_escaped;
 
