@@ -2,6 +2,8 @@
 //!
 //! Before the control loop; the supervisor's pings are answered meanwhile.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
@@ -10,10 +12,11 @@ use baton_shared::control::message::{FromWorker, Health, Shard, Start, ToWorker}
 use baton_shared::log;
 use baton_shared::os::memfd;
 use baton_shared::soft::{Memory, Tenant};
-use baton_shared::words::{GenerationId, Monotonic};
+use baton_shared::words::{GenerationId, ListenerId, Monotonic};
 
 use super::control::End;
 use super::planning::{self, Planning, Wish};
+use super::threads::{Order, Threads};
 use crate::plan::Plan;
 
 /// The largest configuration.
@@ -211,4 +214,23 @@ async fn await_sockets(channel: &Channel) -> Result<Sockets, End> {
             Err(_gone) => return Err(End::Failed),
         }
     }
+}
+
+/// Every thread gets a socket of every address: its own shard where there are enough.
+pub(super) fn deal(threads: &mut Threads, sockets: Sockets) -> io::Result<()> {
+    let mut listeners: BTreeMap<ListenerId, Sockets> = BTreeMap::new();
+    for (shard, socket) in sockets {
+        listeners.entry(shard.listener).or_default().push((shard, socket));
+    }
+    for (id, shards) in listeners {
+        let missing = threads.count().saturating_sub(shards.len());
+        for (shard, socket) in shards.iter().cycle().take(missing) {
+            let socket = socket.try_clone()?;
+            threads.deal(Order::Listen { id, address: shard.address, socket });
+        }
+        for (shard, socket) in shards {
+            threads.deal(Order::Listen { id, address: shard.address, socket });
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,9 @@
-//! The control loop: the supervisor's messages in, orders to the threads and answers out.
+//! The control loop: the supervisor's messages in, orders to the threads and answers out. Beside it: [`ping`] how the
+//! threads are, [`drain`] the end.
 
-use std::collections::BTreeMap;
+mod drain;
+mod ping;
+
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,38 +11,34 @@ use std::time::Duration;
 
 use baton_shared::control::Reserve;
 use baton_shared::control::channel::{Channel, ChannelError};
-use baton_shared::control::message::{FromWorker, Health, Start, ToWorker};
+use baton_shared::control::message::{FromWorker, Start, ToWorker};
 use baton_shared::control::tickets;
 use baton_shared::log;
 use baton_shared::os::{memfd, process};
-use baton_shared::words::{BATON_VERSION, ListenerId, Monotonic};
+use baton_shared::words::BATON_VERSION;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
+use self::drain::Drain;
+use self::ping::{OWN_PING, Pings};
 use super::caches;
 use super::fault::{self, Phase};
 use super::keep::Fetched;
-use super::start::{Sockets, prepare, say};
-use super::threads::{Figures, Order, Setup, Threads, Told};
-use super::{figures, probe};
+use super::probe;
+use super::start::{Sockets, deal, prepare, say};
+use super::threads::{Order, Setup, Threads, Told};
 use crate::connection::census::Census;
 use crate::connection::thread::Moving;
 use crate::handover::give::{self, Giver, Progress};
 use crate::handover::take;
 use crate::plan::Plan;
 
-/// How long a worker that lost its supervisor goes on accepting: a successor may be coming, and
-/// until it listens nobody shall be refused.
-const ORPHAN_ACCEPTS: Duration = Duration::from_millis(1500);
 /// How long connections wait for a receiver that does not acknowledge, before others follow.
 pub(crate) const HANDOVER_STALL: Duration = Duration::from_secs(2);
 /// How often progress of a handover is looked at when nothing tells of it.
 const HANDOVER_LOOK: Duration = Duration::from_millis(1);
 /// How long the last lines of the log may take.
 const LOG_FLUSH: Duration = Duration::from_millis(500);
-/// The nonces of pings of our own: is the worker empty, and what is cut at the deadline.
-const OWN_PING: u64 = u64::MAX;
-const LAST_PING: u64 = u64::MAX - 1;
 
 /// Why a worker ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,18 +87,6 @@ impl Round {
     }
 }
 
-#[derive(Debug)]
-struct Pings {
-    nonce: u64,
-    round: Round,
-    sent: Instant,
-    sum: Figures,
-    /// Tunnels that had gone back to the threads by then, and batches that had come: what is later is in
-    /// no answer yet.
-    kept: u64,
-    came: u64,
-}
-
 /// A worker that is ready to serve.
 struct Worker {
     channel: Rc<Channel>,
@@ -134,12 +121,6 @@ struct Handed {
     kept: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Drain {
-    txn: u64,
-    until: Option<Instant>,
-}
-
 impl Worker {
     async fn start(
         channel: Rc<Channel>,
@@ -158,7 +139,7 @@ impl Worker {
         let setup = Setup { plan: Arc::clone(&plan), leaving, progress: shared, census, arrivals };
         let (mut threads, mut told) =
             Threads::start(plan.threads, &setup).map_err(|_error| End::Failed)?;
-        deal_sockets(&mut threads, sockets).map_err(|_error| End::Failed)?;
+        deal(&mut threads, sockets).map_err(|_error| End::Failed)?;
         for _ in 0..threads.count() {
             match told.recv().await {
                 Some(Told::Ready) => {},
@@ -344,44 +325,12 @@ impl Worker {
         }
     }
 
-    fn begin_drain(&mut self, txn: u64, deadline: Option<Monotonic>) {
-        let until = deadline.map(|at| Instant::now() + at.since(Monotonic::now()));
-        self.drain = Some(Drain { txn, until });
-        if !self.gave {
-            self.threads.tell_all(|| Order::End);
-        }
-        self.ping(0, OWN_PING);
-    }
-
     /// Later workers shall not have to fetch it; without a supervisor there is none.
     async fn keep(&self, fetched: Fetched) {
         let Fetched { name, at, content } = fetched;
         let Ok(sealed) = memfd::sealed("baton-answer", &content) else { return };
         let message = FromWorker::Answer { name, at };
         let _gone = self.channel.send(0, &message, &[sealed.as_fd()]).await;
-    }
-
-    /// The supervisor is gone: accept a little longer, then drain and end.
-    async fn orphaned(&mut self) {
-        self.ended = true;
-        if self.drain.is_none() {
-            sleep_until(Instant::now() + ORPHAN_ACCEPTS).await;
-            let until = Instant::now() + Duration::from_millis(self.plan.policy.stop_ms);
-            self.drain = Some(Drain { txn: 0, until: Some(until) });
-            self.threads.tell_all(|| Order::End);
-        } else if let Some(drain) = &mut self.drain {
-            let bound = Instant::now() + Duration::from_millis(self.plan.policy.stop_ms);
-            drain.until = Some(drain.until.map_or(bound, |until| until.min(bound)));
-        }
-        self.ping(0, OWN_PING);
-    }
-
-    fn ping(&mut self, txn: u64, nonce: u64) {
-        let round = Round::begin(txn, self.threads.count());
-        let (kept, came) = (self.progress.kept(), self.threads.arrivals().came());
-        let (sent, sum) = (Instant::now(), Figures::default());
-        self.pings = Some(Pings { nonce, round, sent, sum, kept, came });
-        self.threads.tell_all(|| Order::Ping { nonce });
     }
 
     async fn note(&mut self, told: Told) -> Option<End> {
@@ -412,79 +361,6 @@ impl Worker {
             },
         }
     }
-
-    async fn count_pong(&mut self, nonce: u64, figures: Figures) -> Option<End> {
-        let pings = self.pings.as_mut().filter(|pings| pings.nonce == nonce)?;
-        pings.sum = pings.sum.plus(figures);
-        let txn = pings.round.count()?;
-        let (sum, sent, came) = (pings.sum, pings.sent, pings.came);
-        let is_stale = pings.kept != self.progress.kept();
-        self.pings = None;
-        let outstanding = self.progress.outstanding();
-        if let Some(drain) = self.drain
-            && sum.is_done()
-            && !is_stale
-            && self.progress.is_over()
-            && self.threads.arrivals().stop_after(came)
-        {
-            let drained = FromWorker::Drained { cut: sum.cut, requests: sum.requests };
-            let _gone = say(&self.channel, drain.txn, &drained).await;
-            return Some(End::Asked);
-        }
-        if nonce == OWN_PING {
-            self.may_be_empty |= self.drain.is_some() && sum.is_done();
-            return None;
-        }
-        let health = Health {
-            loop_lag_us: u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX),
-            connections: (sum.connections + outstanding) as u64,
-            in_flight: sum.busy as u64,
-            requests: sum.requests,
-            rss_bytes: figures::resident_bytes(),
-            descriptors: figures::descriptors(),
-            cannot_accept_ms: u64::try_from(sum.cannot_accept.as_millis()).unwrap_or(u64::MAX),
-        };
-        say(&self.channel, txn, &FromWorker::Pong { nonce, health }).await.err()
-    }
-
-    /// The drain's deadline has passed.
-    async fn cut_the_rest(&mut self) -> End {
-        self.ping(0, LAST_PING);
-        let (mut cut, mut requests) = (0, 0);
-        while let Ok(Some(told)) =
-            tokio::time::timeout(Duration::from_millis(200), self.told.recv()).await
-        {
-            if let Told::Pong { figures, .. } = told {
-                cut += figures.busy as u64;
-                requests += figures.requests;
-                if self.pings.as_mut().and_then(|pings| pings.round.count()).is_some() {
-                    break;
-                }
-            }
-        }
-        let txn = self.drain.map_or(0, |drain| drain.txn);
-        let _gone = say(&self.channel, txn, &FromWorker::Drained { cut, requests }).await;
-        End::Asked
-    }
-}
-
-/// Every thread gets a socket of every address: its own shard where there are enough.
-fn deal_sockets(threads: &mut Threads, sockets: Sockets) -> std::io::Result<()> {
-    let mut listeners: BTreeMap<ListenerId, Sockets> = BTreeMap::new();
-    for (shard, socket) in sockets {
-        listeners.entry(shard.listener).or_default().push((shard, socket));
-    }
-    for (id, shards) in listeners {
-        let missing = threads.count().saturating_sub(shards.len());
-        for (shard, socket) in shards.iter().cycle().take(missing) {
-            let socket = socket.try_clone()?;
-            threads.deal(Order::Listen { id, address: shard.address, socket });
-        }
-        for (shard, socket) in shards {
-            threads.deal(Order::Listen { id, address: shard.address, socket });
-        }
-    }
-    Ok(())
 }
 
 async fn until(deadline: Option<Instant>) {
