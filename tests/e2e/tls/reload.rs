@@ -8,16 +8,42 @@ use baton_tests::baton::Starter;
 use baton_tests::client::Client;
 use baton_tests::h2;
 use baton_tests::http::State;
-use baton_tests::tls::{Authority, NAME, Veil, replace};
+use baton_tests::tls::{Authority, NAME, Pair, Veil, replace};
 use baton_tests::torture::systems::BatonSystem;
 use baton_tests::torture::{Load, Plan, Shape, Upstream, run};
 use baton_tests::{Baton, process, until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::config;
 use crate::fixture::{echo_target, generation, generation_of};
 
 const SOON: Duration = Duration::from_secs(10);
+
+/// A gateway whose answers tell its generation, and what its certificate came from.
+struct Told {
+    authority: Authority,
+    pair: Pair,
+    backend: Backend,
+    baton: Baton,
+}
+
+impl Told {
+    fn start() -> Self {
+        let (authority, backend) = (Authority::new(), Backend::start(echo_target));
+        let pair = authority.issue("gw");
+        let baton = Baton::start(&config(&pair, &json!({}), generation(&backend.host(), 1)));
+        Self { authority, pair, backend, baton }
+    }
+
+    fn reload(&self, number: u64) -> Value {
+        let next = generation(&self.backend.host(), number);
+        self.baton.reload_with(&config(&self.pair, &json!({}), next))
+    }
+
+    fn veil(&self, protocol: &str) -> Veil {
+        Veil::start(self.baton.address(), &self.authority.client(None, &[protocol]), NAME)
+    }
+}
 
 fn subject(baton: &Baton) -> String {
     let output = Command::new("openssl")
@@ -52,10 +78,7 @@ fn a_renewed_certificate_is_in_force_by_itself_and_no_connection_is_dropped() {
 
 #[test]
 fn no_private_key_is_kept_on_the_disk() {
-    let authority = Authority::new();
-    let backend = Backend::start(echo_target);
-    let pair = authority.issue("gw");
-    let baton = Baton::start(&config(&pair, &json!({}), generation(&backend.host(), 1)));
+    let Told { pair, baton, backend: _backend, .. } = Told::start();
     let key = std::fs::read_to_string(&pair.private).unwrap();
     let secret = key.lines().nth(1).unwrap();
     let state = baton.folder().join("state");
@@ -82,18 +105,15 @@ fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
 #[test]
 fn sessions_go_on_after_reloads() {
     const RELOADS: u64 = 20;
-    let authority = Authority::new();
-    let backend = Backend::start(echo_target);
-    let pair = authority.issue("gw");
-    let baton = Baton::start(&config(&pair, &json!({}), generation(&backend.host(), 1)));
-    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
+    let told = Told::start();
+    let veil = told.veil("http/1.1");
     let ask = |number: u64| {
         let answer = Client::connect(veil.address()).get("/x");
         assert_eq!(generation_of(&answer.text()), number);
     };
     ask(1);
     for number in 2..2 + RELOADS {
-        baton.reload_with(&config(&pair, &json!({}), generation(&backend.host(), number)));
+        told.reload(number);
         for _ in 0..10 {
             ask(number);
         }
@@ -130,12 +150,8 @@ fn a_session_by_certificate_begins_anew_when_others_are_believed() {
 
 #[test]
 fn a_kept_connection_sees_the_new_configuration_at_once() {
-    let authority = Authority::new();
-    let backend = Backend::start(echo_target);
-    let pair = authority.issue("gw");
-    let file = |number| config(&pair, &json!({}), generation(&backend.host(), number));
-    let baton = Baton::start(&file(1));
-    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
+    let told = Told::start();
+    let (baton, veil) = (&told.baton, told.veil("http/1.1"));
     let mut silent: Vec<Client> = (0..10).map(|_| Client::connect(veil.address())).collect();
     for client in &mut silent {
         assert_eq!(generation_of(&client.get("/x").text()), 1);
@@ -145,7 +161,7 @@ fn a_kept_connection_sees_the_new_configuration_at_once() {
     let first = baton.serving_worker();
     for number in 2..5 {
         let before = baton.serving_worker();
-        baton.reload_with(&file(number));
+        told.reload(number);
         if before != first {
             // What was passed on to it goes on to the next, not through it.
             until("the worker between ends", SOON, || !process::lives(before));
@@ -169,13 +185,8 @@ fn clients_that_are_silent_over_twenty_reloads_keep_few_workers_and_lose_nothing
     const WORKERS_MAX: usize = 8 + 2;
     // After a minute the oldest is ended.
     const RELOAD_MAX: Duration = Duration::from_secs(30);
-    let authority = Authority::new();
-    let backend = Backend::start(echo_target);
-    let pair = authority.issue("gw");
-    let file = |number| config(&pair, &json!({}), generation(&backend.host(), number));
-    let baton = Baton::start(&file(1));
-    let veil = Veil::start(baton.address(), &authority.client(None, &["http/1.1"]), NAME);
-    let veil2 = Veil::start(baton.address(), &authority.client(None, &["h2"]), NAME);
+    let told = Told::start();
+    let (baton, veil, veil2) = (&told.baton, told.veil("http/1.1"), told.veil("h2"));
     let (mut silent, mut streams) = (Vec::new(), Vec::new());
     for number in 1..=RELOADS {
         let (mut client, mut stream) =
@@ -185,7 +196,7 @@ fn clients_that_are_silent_over_twenty_reloads_keep_few_workers_and_lose_nothing
         silent.push(client);
         streams.push(stream);
         let begun = Instant::now();
-        let report = baton.reload_with(&file(number + 1));
+        let report = told.reload(number + 1);
         assert!(begun.elapsed() < RELOAD_MAX, "it waited for a worker to end: {report}");
         assert_eq!(report["cut"], 0, "{report}");
         assert!(baton.workers().len() <= WORKERS_MAX, "{:?}", baton.workers());
