@@ -12,7 +12,7 @@ use baton_shared::words::Monotonic;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::reload::drive::{Drive, Heard};
-use crate::reload::event::{Event, Wish};
+use crate::reload::event::{Event, Said, Wish};
 use crate::reload::notice::Notice;
 use crate::reload::state::Reload;
 use crate::reload::step;
@@ -133,7 +133,7 @@ impl<T: FnMut(Notice)> Supervisor<T> {
             tokio::select! {
                 Some(heard) = self.heard.recv() => self.hear(heard),
                 Some(command) = self.commands.recv() => self.obey(command),
-                () = until(wake) => self.tick(),
+                () = until(wake) => self.tick().await,
             }
         }
     }
@@ -173,11 +173,20 @@ impl<T: FnMut(Notice)> Supervisor<T> {
     }
 
     /// Answers that are there already come before the judgement that they are missing.
-    fn tick(&mut self) {
+    async fn tick(&mut self) {
+        // Once for the sockets to be looked at, once for their readers to read.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
         for _ in 0..HEARD_MAX {
             match self.heard.try_recv() {
                 Ok(heard) => self.hear(heard),
                 Err(_) => break,
+            }
+        }
+        for worker in self.state().judged(Monotonic::now()) {
+            if self.drive.waits_for_a_processor(worker) {
+                self.feed(Event::Said(worker, Said::Waits));
             }
         }
         self.feed(Event::Tick);

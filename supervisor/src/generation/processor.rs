@@ -1,4 +1,5 @@
 //! What a worker has had of the processors: one that does not answer may be stuck, or may not have been let run.
+//! A page of its code that is read from a disk under load counts as much.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +21,7 @@ struct Thread {
     ran: Duration,
     /// How long it has waited to run.
     waited: Duration,
-    /// It runs or waits to run now.
+    /// It runs, or would if the kernel let it.
     is_runnable: bool,
 }
 
@@ -54,7 +55,7 @@ impl Thread {
         let (ran, waited) = (times.next()?.ok()?, times.next()?.ok()?);
         // The name before it stands in brackets and may hold anything.
         let (_, state) = stat.rsplit_once(") ")?;
-        let is_runnable = state.starts_with('R');
+        let is_runnable = state.starts_with(['R', 'D']);
         let (ran, waited) = (Duration::from_nanos(ran), Duration::from_nanos(waited));
         Some(Self { ran, waited, is_runnable })
     }
@@ -82,6 +83,7 @@ mod tests {
         let before = thread(100, 10, 'R');
         assert!(thread(300, 510, 'S').has_waited_since(&before, HALF), "mostly");
         assert!(thread(100, 10, 'R').has_waited_since(&before, HALF), "all the time");
+        assert!(thread(100, 10, 'D').has_waited_since(&before, HALF), "for a page");
     }
 
     #[test]

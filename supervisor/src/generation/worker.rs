@@ -50,8 +50,8 @@ pub struct Worker {
     pub(crate) hash: String,
     /// Its last figures.
     pub(crate) health: Health,
-    /// It as it was at the last ping, if that is not answered.
-    pub(crate) at_ping: Option<Processor>,
+    /// It as it was when it was last looked at for want of an answer.
+    pub(crate) seen: Option<Processor>,
     /// Files that are being read for it.
     pub(crate) reads: usize,
     /// It obeys every order from now on.
@@ -93,7 +93,7 @@ impl Worker {
             pid,
             hash,
             health,
-            at_ping: None,
+            seen: None,
             reads: 0,
             is_ready: false,
             wants_tickets: false,
@@ -112,11 +112,11 @@ impl Worker {
         }
     }
 
-    /// A ping goes out now. Whether the one before is not answered for want of a processor.
+    /// A ping is not answered: whether for want of a processor, as far as can be told since the one before was not.
     pub(crate) fn waits_for_a_processor(&mut self) -> bool {
         let now = Processor::look(self.pid);
-        let before = std::mem::replace(&mut self.at_ping, now);
-        match (&before, &self.at_ping) {
+        let before = std::mem::replace(&mut self.seen, now);
+        match (&before, &self.seen) {
             (Some(before), Some(now)) => now.has_waited_since(before),
             _ => false,
         }

@@ -200,14 +200,11 @@ impl Turn {
             (Revival::Plan | Revival::Warm, Said::Warming(_)) => {
                 *deadline = (*deadline).max(now.after(deadline::WARM).min(*last));
             },
+            // From here on its pings are asked: if it does not come to accept, they tell.
             (Revival::Warm, Said::Ready) => {
-                *stage = Revival::Accept;
-                *deadline = now.after(deadline::SWITCH);
-                self.send(worker, ToWorker::Accept);
-            },
-            (Revival::Accept, Said::Accepting) => {
                 let (generation, after) = (serving.generation, now.since(*died));
                 serving.post = Post::Held(Holder::new(worker, now, Beat::default()));
+                self.send(worker, ToWorker::Accept);
                 self.tell(Notice::WorkerReplaced { generation, after });
                 self.point_drainers_at(worker);
             },

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 /// Reading the sources once; a file system that hangs ends the reload, not the supervisor.
 pub const SNAPSHOT: Duration = Duration::from_secs(5);
-/// From the start of a worker's process to its first word.
-pub const HELLO: Duration = Duration::from_secs(2);
+/// From the start of a worker's process to its first word: nobody but the caller waits for it, and a busy machine
+/// starts processes slowly.
+pub const HELLO: Duration = Duration::from_secs(5);
 /// From the configuration to the plan; see [`plan`].
 const PLAN: Duration = Duration::from_secs(10);
 /// Binding new addresses; longer than [`BIND_RETRY`].
@@ -17,11 +18,11 @@ pub const WARM: Duration = Duration::from_secs(10);
 /// The same in all, however often `Warming` is said.
 pub const WARM_IN_ALL: Duration = Duration::from_secs(60);
 /// A request of the worker to itself.
-pub const PROBE: Duration = Duration::from_secs(1);
+pub const PROBE: Duration = Duration::from_secs(5);
 /// How long a reload waits for one of the drainers to end before the oldest is ended.
 pub const DRAINERS: Duration = Duration::from_secs(60);
-/// Each half of the switch: the new worker accepts; the old one has stopped.
-pub const SWITCH: Duration = Duration::from_secs(2);
+/// Each half of the switch: the new worker accepts; the old one has stopped. Pings find sooner who hangs.
+pub const SWITCH: Duration = Duration::from_secs(5);
 /// Moving what is idle.
 pub const HANDOVER: Duration = Duration::from_secs(5);
 /// From `Quit` to SIGKILL, and from a broken channel to SIGKILL.
@@ -36,10 +37,14 @@ pub const LAST: Duration = Duration::from_secs(2);
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// The same for a new worker in the switch: if it hangs there, clients wait.
 pub const SWITCH_HEARTBEAT: Duration = Duration::from_millis(500);
+/// We come so late to what is due that others may not have run either.
+pub const LATE: Duration = Duration::from_millis(200);
+/// What they get then, at most.
+pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Pings without an answer after which a worker that serves is stuck.
 pub const SERVING_MISSES: u32 = 3;
 /// As many of them are excused, in a row, where a worker has not had a processor: a busy machine is no reason to
-/// cut what it serves.
+/// cut what it serves. As often a deadline that waits for it is put off.
 pub const EXCUSES: u32 = 20;
 /// The same for one that drains: it holds nobody up, and what it finishes is worth waiting for.
 pub const DRAINER_MISSES: u32 = 10;

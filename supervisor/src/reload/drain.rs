@@ -10,9 +10,11 @@ use super::deadline;
 use super::event::{Action, End, Said, WorkerId};
 use super::notice::Notice;
 use super::report::Outcome;
-use super::state::{Beat, Drainer, Last, Leaving, Life, Post, Revival};
+use super::state::{Beat, Drainer, Last, Leaving, Life, Post};
 use super::step::Turn;
 use crate::supervise::Ending;
+
+const STUCK: &str = "the draining worker does not answer";
 
 impl Turn {
     /// Lets a worker finish what it has until `deadline`; a little later it is killed.
@@ -25,8 +27,8 @@ impl Turn {
     ) {
         let kill_at = deadline.map(|deadline| deadline.after(deadline::DRAIN_GRACE));
         self.send(worker, ToWorker::Drain { deadline });
-        let after_a_word = None;
-        let drainer = Drainer { worker, generation, beat, kill_at, after_a_word, is_forced: false };
+        let drainer =
+            Drainer { worker, generation, beat, kill_at, word_by: None, is_forced: false };
         self.state.drainers.push_back(drainer);
     }
 
@@ -34,15 +36,14 @@ impl Turn {
     /// added last has a moment to show that it lives.
     pub(super) fn expect_a_word(&mut self) {
         if let Some(drainer) = self.state.drainers.back_mut() {
-            drainer.after_a_word = drainer.kill_at.replace(self.now.after(deadline::QUIT));
+            drainer.word_by = Some(self.now.after(deadline::QUIT));
         }
     }
 
     /// It said something.
     pub(super) fn drainer_lives(&mut self, at: usize) {
-        let Some(drainer) = self.state.drainers.get_mut(at) else { return };
-        if let Some(later) = drainer.after_a_word.take() {
-            drainer.kill_at = Some(later);
+        if let Some(drainer) = self.state.drainers.get_mut(at) {
+            drainer.word_by = None;
         }
     }
 
@@ -108,7 +109,7 @@ impl Turn {
             let Some(drainer) = self.state.drainers.get_mut(at) else { continue };
             let worker = drainer.worker;
             if drainer.beat.ask(deadline::DRAINER_MISSES) {
-                self.end_drainer(at, "the draining worker does not answer");
+                self.end_drainer(at, STUCK);
             } else {
                 self.ping(worker);
             }
@@ -124,15 +125,18 @@ impl Turn {
         let oldest = self.state.drainers.iter_mut().find(|drainer| !drainer.is_forced);
         let Some(oldest) = oldest else { return };
         oldest.is_forced = true;
-        (oldest.kill_at, oldest.after_a_word) = (Some(deadline), None);
+        (oldest.kill_at, oldest.word_by) = (Some(deadline), None);
         let worker = oldest.worker;
         self.send(worker, ToWorker::Drain { deadline: Some(self.now) });
     }
 
     pub(super) fn drain_deadlines(&mut self) {
         for at in (0..self.state.drainers.len()).rev() {
-            let kill_at = self.state.drainers.get(at).and_then(|drainer| drainer.kill_at);
-            if kill_at.is_some_and(|moment| moment <= self.now) {
+            let Some(drainer) = self.state.drainers.get(at) else { continue };
+            let is_past = |moment: Option<Monotonic>| moment.is_some_and(|at| at <= self.now);
+            if is_past(drainer.word_by) {
+                self.end_drainer(at, STUCK);
+            } else if is_past(drainer.kill_at) {
                 self.end_drainer(at, "the draining worker did not end in time");
             }
         }
@@ -178,7 +182,6 @@ impl Turn {
         for drainer in &mut self.state.drainers {
             let sooner = drainer.kill_at.map_or(deadline, |known| known.min(deadline));
             drainer.kill_at = Some(sooner.after(deadline::DRAIN_GRACE));
-            drainer.after_a_word = None;
             let (worker, deadline) = (drainer.worker, Some(sooner));
             self.actions.push(Action::Send { worker, message: ToWorker::Drain { deadline } });
         }
@@ -194,10 +197,6 @@ impl Turn {
             Post::Held(holder) => {
                 self.send(holder.worker, ToWorker::StopAccept);
                 self.drain(holder.worker, generation, holder.beat, Some(deadline));
-            },
-            Post::Reviving { worker, stage: Revival::Accept, .. } => {
-                self.send(worker, ToWorker::StopAccept);
-                self.drain(worker, generation, Beat::default(), Some(deadline));
             },
             Post::Reviving { worker, .. } => {
                 self.dismiss(worker, generation);

@@ -38,8 +38,6 @@ pub enum Heard {
     Rendered(WorkerId, OwnedFd),
     /// A worker fetched something that later ones will want, too.
     Answer(WorkerId, String, Monotonic, OwnedFd),
-    /// A worker that does not answer has waited for a processor.
-    Waits(WorkerId),
     /// A worker's channel is broken.
     Lost(WorkerId),
     /// A worker's process has ended.
@@ -124,9 +122,6 @@ impl<T: FnMut(Notice)> Drive<T> {
             Action::Unbind { txn } => self.undo(state, txn),
             Action::Listen { worker, wanted } => self.listen(txn, worker, &wanted),
             Action::Send { worker, message } => {
-                if matches!(message, ToWorker::Ping { .. }) {
-                    self.look_at(worker);
-                }
                 self.order(worker, txn, message, Vec::new());
             },
             Action::HandOver { from, to } => self.hand_over(txn, from, to),
@@ -171,7 +166,6 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.answers.keep(name, at, content);
                 None
             },
-            Heard::Waits(worker) => Some(Event::Said(worker, Said::Waits)),
             Heard::Lost(worker) => Some(Event::Lost(worker)),
             Heard::Exited(worker, end) => Some(Event::Exited(worker, end)),
             Heard::Snapshot(txn, set, what) => {
@@ -262,7 +256,7 @@ impl<T: FnMut(Notice)> Drive<T> {
                 self.renew_tickets();
                 if let Some(worker) = self.workers.get_mut(&worker) {
                     worker.health = health;
-                    worker.at_ping = None;
+                    worker.seen = None;
                 }
                 Said::Pong { cannot_accept }
             },
@@ -315,11 +309,9 @@ impl<T: FnMut(Notice)> Drive<T> {
         drop(tokio::spawn(async move { drop(heard.send(what).await) }));
     }
 
-    /// Before a ping: whether the one before found it without a processor.
-    fn look_at(&mut self, id: WorkerId) {
-        let waits = self.workers.get_mut(&id).is_some_and(Worker::waits_for_a_processor);
-        // With more than that to hear, its answer may be among it.
-        let _full = waits.then(|| self.heard.try_send(Heard::Waits(id)));
+    /// Whether a worker that has not answered waits for a processor.
+    pub(crate) fn waits_for_a_processor(&mut self, id: WorkerId) -> bool {
+        self.workers.get_mut(&id).is_some_and(Worker::waits_for_a_processor)
     }
 
     pub(super) fn order(

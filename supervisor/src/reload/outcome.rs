@@ -7,12 +7,10 @@ use baton_shared::control::message::Plan;
 use baton_shared::words::{GenerationId, Monotonic};
 
 use super::deadline;
-use super::event::{Action, WorkerId};
+use super::event::Action;
 use super::notice::Notice;
 use super::report::{Outcome, Report};
-use super::state::{
-    Beat, Holder, Last, Life, Origin, Post, Revival, Serving, Stage, Transaction, Wishes,
-};
+use super::state::{Holder, Last, Life, Origin, Post, Serving, Stage, Transaction, Wishes};
 use super::step::Turn;
 use crate::supervise::Ending;
 
@@ -47,7 +45,7 @@ impl Turn {
         // Before the old one joins them: its handover is under way and must not begin anew.
         self.point_drainers_at(worker);
         if let Some(old) = old {
-            self.retire(old, worker, &plan);
+            self.retire(old, &plan);
         }
         let report = self.success(&txn, &plan, (moved, left));
         self.tell_commit(is_first, &txn.origin, &plan, &report);
@@ -55,19 +53,11 @@ impl Turn {
     }
 
     /// The generation before drains, and is what we would go back to.
-    fn retire(&mut self, old: Serving, to: WorkerId, plan: &Plan) {
+    fn retire(&mut self, old: Serving, plan: &Plan) {
         match old.post {
             Post::Held(holder) => {
-                let drain = plan.policy.drain_ms.map(Duration::from_millis);
-                let deadline = drain.map(|drain| self.now.after(drain));
+                let deadline = self.drain_deadline(plan);
                 self.drain(holder.worker, old.generation, holder.beat, deadline);
-            },
-            // It may accept already: what it took goes to the new one, as everybody's does.
-            Post::Reviving { worker, stage: Revival::Accept, .. } => {
-                self.send(worker, ToWorker::StopAccept);
-                self.actions.push(Action::HandOver { from: worker, to });
-                let deadline = Some(self.now.after(deadline::HANDOVER));
-                self.drain(worker, old.generation, Beat::default(), deadline);
             },
             Post::Reviving { worker, .. } => self.dismiss(worker, old.generation),
             Post::Vacant { .. } => {},
@@ -177,8 +167,12 @@ impl Turn {
         }
     }
 
+    fn drain_deadline(&self, plan: &Plan) -> Option<Monotonic> {
+        plan.policy.drain_ms.map(|ms| self.now.after(Duration::from_millis(ms)))
+    }
+
     /// A worker that was never told to accept can just end. One that was may hold connections: it
-    /// gives them to the old one, which is told to go on.
+    /// gives them to the old one, which is told to go on, and finishes its requests as every drainer does.
     fn take_back_switch(&mut self, txn: &Transaction) {
         let old = self.state.holder().map(|holder| holder.worker);
         if let Some(old) = old.filter(|_| txn.stage >= Stage::SwitchOff) {
@@ -193,7 +187,9 @@ impl Turn {
         if let Some(old) = old {
             self.actions.push(Action::HandOver { from: worker, to: old });
         }
-        self.drain(worker, generation, txn.beat, Some(self.now.after(deadline::HANDOVER)));
+        let serving = self.state.serving.as_ref();
+        let deadline = serving.and_then(|serving| self.drain_deadline(&serving.plan));
+        self.drain(worker, generation, txn.beat, deadline);
         self.expect_a_word();
     }
 

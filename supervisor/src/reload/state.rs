@@ -41,6 +41,8 @@ pub struct Reload {
     pub(super) start_failure: Option<Ending>,
     pub(super) beat_at: Option<Monotonic>,
     pub(super) beats: u64,
+    /// We came late ourselves: nobody is judged before.
+    pub(super) patient_until: Option<Monotonic>,
     pub(super) next_worker: WorkerId,
     pub(super) next_txn: TxnId,
     pub(super) next_generation: GenerationId,
@@ -128,13 +130,12 @@ impl Holder {
     }
 }
 
-/// How far a replacement is.
+/// How far a replacement is. When it is ready it has the post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Revival {
     Spawn,
     Plan,
     Warm,
-    Accept,
 }
 
 /// Pings and their answers.
@@ -142,8 +143,10 @@ pub(super) enum Revival {
 pub(super) struct Beat {
     /// Pings in a row that were not answered.
     pub(super) missed: u32,
-    /// Of these, how many were excused in all.
+    /// Those that were not, for want of a processor, since the last answer.
     pub(super) excused: u32,
+    /// The one under way is such.
+    pub(super) is_excused: bool,
     /// One is under way.
     pub(super) is_asked: bool,
 }
@@ -240,10 +243,17 @@ pub(super) struct Drainer {
     pub(super) generation: GenerationId,
     pub(super) beat: Beat,
     pub(super) kill_at: Option<Monotonic>,
-    /// It must show first that it lives: its first word moves `kill_at` here.
-    pub(super) after_a_word: Option<Monotonic>,
+    /// It must have shown by then that it lives.
+    pub(super) word_by: Option<Monotonic>,
     /// Its end makes room for the transaction that runs.
     pub(super) is_forced: bool,
+}
+
+impl Drainer {
+    /// When its patience, or ours, has an end.
+    pub(super) fn ends_at(&self) -> Option<Monotonic> {
+        self.kill_at.into_iter().chain(self.word_by).min()
+    }
 }
 
 /// A process that should be gone soon.
@@ -295,6 +305,7 @@ impl Reload {
             start_failure: None,
             beat_at: None,
             beats: 0,
+            patient_until: None,
             next_worker: WorkerId(1),
             next_txn: TxnId(1),
             next_generation: GenerationId(1),

@@ -10,7 +10,7 @@ use baton_shared::words::Monotonic;
 
 use super::event::{Action, Event, Said, WorkerId};
 use super::notice::Notice;
-use super::state::{Beat, Life, Post, Reload, Role};
+use super::state::{Beat, Drainer, Life, Post, Reload, Role};
 use super::{deadline, event::End};
 
 /// One event, and everything that follows from it at the moment `now`.
@@ -104,6 +104,9 @@ impl Turn {
     }
 
     fn tick(&mut self) {
+        if self.is_late() {
+            return;
+        }
         self.transaction_deadline();
         self.beat_candidate();
         self.post_deadline();
@@ -113,6 +116,18 @@ impl Turn {
         if self.state.beat_at.is_some_and(|at| at <= self.now) {
             self.beat();
         }
+    }
+
+    /// Somebody did not let us run, and perhaps nobody else: who has not answered gets as long again. Not twice
+    /// in a row, or on a machine that is always late no hang would ever be found.
+    fn is_late(&mut self) -> bool {
+        let is_next = self.state.patient_until.take().is_some();
+        let late = self.state.due_at().map_or(Duration::ZERO, |due| self.now.since(due));
+        let is_late = !is_next && late >= deadline::LATE;
+        if is_late {
+            self.state.patient_until = Some(self.now.after(late.min(deadline::PATIENCE)));
+        }
+        is_late
     }
 
     /// Every worker that serves or drains is asked, each second, whether it is well.
@@ -153,15 +168,23 @@ impl Turn {
         }
     }
 
+    /// It has not answered for want of a processor: what waits for it waits a little longer.
     fn excuse(&mut self, worker: WorkerId) {
-        let beat = match self.state.role(worker) {
-            Role::Candidate => self.state.transaction.as_mut().map(|txn| &mut txn.beat),
-            Role::Serving => self.state.holder().map(|holder| &mut holder.beat),
-            Role::Drainer(at) => self.state.drainers.get_mut(at).map(|drainer| &mut drainer.beat),
+        let later = self.now.after(deadline::HEARTBEAT);
+        let role = self.state.role(worker);
+        let is_excused = match role {
+            Role::Candidate => self.state.transaction.as_mut().map(|txn| txn.beat.excuse()),
+            Role::Serving => self.state.holder().map(|holder| holder.beat.excuse()),
+            Role::Drainer(at) => {
+                self.state.drainers.get_mut(at).map(|drainer| drainer.excuse(later))
+            },
             Role::Revival | Role::Leaving(_) | Role::Unknown => None,
         };
-        if let Some(beat) = beat {
-            beat.excuse();
+        if is_excused == Some(true)
+            && self.state.waits_for(role)
+            && let Some(txn) = &mut self.state.transaction
+        {
+            txn.deadline = txn.deadline.max(later);
         }
     }
 
@@ -192,21 +215,29 @@ impl Turn {
     }
 }
 
-impl Beat {
-    /// A ping goes out now; gives whether the worker has missed `allowed` of them.
-    pub(super) const fn ask(&mut self, allowed: u32) -> bool {
-        if self.is_asked {
-            self.missed += 1;
+impl Drainer {
+    fn excuse(&mut self, later: Monotonic) -> bool {
+        let is_excused = self.beat.excuse();
+        if is_excused {
+            self.word_by = self.word_by.map(|at| at.max(later));
         }
-        self.is_asked = true;
-        self.missed >= allowed
+        is_excused
+    }
+}
+
+impl Beat {
+    /// A ping goes out now; gives whether with the one before the worker has missed `allowed` of them.
+    pub(super) fn ask(&mut self, allowed: u32) -> bool {
+        let is_missed = self.is_asked && !self.is_excused;
+        self.missed += u32::from(is_missed);
+        (self.is_asked, self.is_excused) = (true, false);
+        is_missed && self.missed >= allowed
     }
 
-    /// The last one was not answered for want of a processor.
-    const fn excuse(&mut self) {
-        if self.excused < deadline::EXCUSES {
-            self.excused += 1;
-            self.missed = self.missed.saturating_sub(1);
-        }
+    /// The one under way is not answered for want of a processor. Whether that is believed.
+    fn excuse(&mut self) -> bool {
+        self.is_excused = self.excused < deadline::EXCUSES;
+        self.excused += u32::from(self.is_excused);
+        self.is_excused
     }
 }

@@ -201,9 +201,6 @@ impl Turn {
         txn.beat_at = Some(self.now.after(deadline::SWITCH_HEARTBEAT));
         self.state.beats += 1;
         if txn.beat.ask(deadline::SERVING_MISSES) {
-            txn.worker = None;
-            let generation = txn.generation;
-            self.kill(worker, generation);
             return self.fail_here("the new worker does not answer".to_owned());
         }
         self.ping(worker);

@@ -4,7 +4,7 @@ use baton_shared::words::{GenerationId, Monotonic};
 
 use super::deadline;
 use super::event::{TxnId, WorkerId};
-use super::state::{Life, Origin, Post, Reload};
+use super::state::{Drainer, Life, Origin, Post, Reload, Role, Stage};
 use crate::supervise::Ending;
 
 /// What a worker is, for people.
@@ -37,6 +37,11 @@ impl Reload {
     /// When [`super::event::Event::Tick`] is due.
     #[must_use]
     pub fn wake_at(&self) -> Option<Monotonic> {
+        self.patient_until.or_else(|| self.due_at())
+    }
+
+    /// When something is due that a tick does.
+    pub(super) fn due_at(&self) -> Option<Monotonic> {
         let life = match &self.life {
             Life::Closing { deadline, .. } => Some(*deadline),
             Life::Running | Life::Ended(_) => None,
@@ -48,11 +53,38 @@ impl Reload {
             Post::Vacant { revive_at, .. } => *revive_at,
             Post::Reviving { deadline, .. } => Some(*deadline),
         });
-        let drainers = self.drainers.iter().filter_map(|drainer| drainer.kill_at);
+        let drainers = self.drainers.iter().filter_map(Drainer::ends_at);
         let leaving = self.leaving.iter().filter_map(|leaving| leaving.kill_at);
         // The end of a watch needs no wake-up of its own: a heartbeat follows within a second.
         let single = [life, txn, post, self.beat_at].into_iter().flatten();
         single.chain(drainers).chain(leaving).min()
+    }
+
+    /// Workers that a tick at `now` would judge by a ping that they have not answered.
+    pub(crate) fn judged(&self, now: Monotonic) -> Vec<WorkerId> {
+        let is_due = |at: Option<Monotonic>| at.is_some_and(|at| at <= now);
+        let (txn, all) = (self.transaction.as_ref(), is_due(self.beat_at));
+        let stage = is_due(txn.map(|txn| txn.deadline));
+        let candidate = txn.filter(|txn| stage || is_due(txn.beat_at));
+        let candidate = candidate.and_then(|txn| Some((txn.worker?, txn.beat)));
+        let holder = match self.serving.as_ref().map(|serving| &serving.post) {
+            Some(Post::Held(holder)) if all || stage => Some((holder.worker, holder.beat)),
+            Some(Post::Held(_) | Post::Vacant { .. } | Post::Reviving { .. }) | None => None,
+        };
+        let drainers = self.drainers.iter().filter(|drainer| all || is_due(drainer.word_by));
+        let drainers = drainers.map(|drainer| (drainer.worker, drainer.beat));
+        let judged = candidate.into_iter().chain(holder).chain(drainers);
+        judged.filter(|(_, beat)| beat.is_asked).map(|(worker, _)| worker).collect()
+    }
+
+    /// Whether the present stage waits for this worker.
+    pub(super) fn waits_for(&self, role: Role) -> bool {
+        let stage = self.transaction.as_ref().map(|txn| txn.stage);
+        match role {
+            Role::Candidate => matches!(stage, Some(Stage::SwitchOn | Stage::Handover)),
+            Role::Serving => matches!(stage, Some(Stage::SwitchOff | Stage::Handover)),
+            Role::Revival | Role::Drainer(_) | Role::Leaving(_) | Role::Unknown => false,
+        }
     }
 
     /// How the supervisor ended, once it has.
@@ -132,7 +164,6 @@ impl Reload {
     /// What a worker is at.
     #[must_use]
     pub fn duty(&self, worker: WorkerId) -> Duty {
-        use super::state::Role;
         match self.role(worker) {
             Role::Candidate | Role::Revival => Duty::Starting,
             Role::Serving => Duty::Serving,

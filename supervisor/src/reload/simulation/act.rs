@@ -67,7 +67,11 @@ impl World {
             },
             Action::Remember { generation } => drop(self.fingerprints.insert(generation)),
             Action::Answer { caller, .. } => *self.asked.entry(caller).or_default() += 1,
-            Action::CloseListeners | Action::TellDeath { .. } => {},
+            Action::TellDeath { worker, reason, .. } => {
+                let is_wrong = reason.ends_with("does not answer") && self.waits(worker);
+                assert!(!is_wrong, "{}", self.tale("killed for want of a processor"));
+            },
+            Action::CloseListeners => {},
             Action::Tell(notice) => *self.reached.entry(name(&notice)).or_default() += 1,
         }
     }
@@ -94,9 +98,6 @@ impl World {
             ToWorker::Accept | ToWorker::Resume => process.may_accept = true,
             ToWorker::StopAccept => process.may_accept = false,
             _ => {},
-        }
-        if is_stuck && matches!(message, ToWorker::Ping { .. }) && self.dice.one_in(3) {
-            self.later(1, Event::Said(worker, Said::Waits));
         }
         match message {
             ToWorker::Probe => {

@@ -34,6 +34,8 @@ impl Dice {
 pub(super) struct Process {
     pub(super) is_alive: bool,
     pub(super) is_stuck: bool,
+    /// It has no processor until then.
+    pub(super) waits_until: Option<Monotonic>,
     /// What it was told last about accepting.
     pub(super) may_accept: bool,
     /// Whom it gives its connections to, and opens links to for those that it keeps.
@@ -133,7 +135,41 @@ impl World {
             4 => self.soon(Event::Said(worker, Said::Fatal("out of luck".to_owned()))),
             5 => self.later(3_000, Event::Said(worker, said)),
             6 => self.soon(Event::Lost(worker)),
-            _ => self.soon(Event::Said(worker, said)),
+            _ => {
+                let ms = self.wait_ms(worker) + self.dice.roll(30);
+                self.later(ms, Event::Said(worker, said));
+            },
+        }
+    }
+
+    /// Whether it has no processor now, as the kernel would tell.
+    pub(super) fn waits(&self, worker: WorkerId) -> bool {
+        self.wait_ms(worker) > 0
+    }
+
+    fn wait_ms(&self, worker: WorkerId) -> u64 {
+        let process = self.processes.get(&worker);
+        let process = process.filter(|process| process.is_alive && !process.is_stuck);
+        let until = process.and_then(|process| process.waits_until);
+        until.map_or(0, |until| u64::try_from(until.since(self.now).as_millis()).unwrap())
+    }
+
+    /// What the supervisor does before it judges.
+    fn excuse(&mut self) {
+        for worker in self.state().judged(self.now) {
+            if self.waits(worker) {
+                self.feed(Event::Said(worker, Said::Waits));
+            }
+        }
+    }
+
+    /// For a while; then it has one for long enough to show that it lives.
+    fn takes_the_processor(&mut self, worker: WorkerId) {
+        let until = self.now.after(Duration::from_millis(self.dice.roll(6_000)));
+        let process = self.processes.entry(worker).or_default();
+        let has_recovered = |last: Monotonic| self.now.since(last) > Duration::from_secs(3);
+        if process.waits_until.is_none_or(has_recovered) {
+            process.waits_until = Some(until);
         }
     }
 
@@ -234,10 +270,11 @@ impl World {
                 let alive: Vec<WorkerId> = alive.map(|(worker, _)| *worker).collect();
                 let at = usize::try_from(self.dice.roll(1 << 30)).unwrap();
                 if let Some(&victim) = alive.get(at % alive.len().max(1)) {
-                    match self.dice.roll(4) {
+                    match self.dice.roll(5) {
                         0 => self.dies(victim, End::Killed),
                         1 => self.dies(victim, End::Signal(11)),
                         2 => drop(self.starved.insert(victim)),
+                        3 => self.takes_the_processor(victim),
                         _ => self.processes.entry(victim).or_default().is_stuck = true,
                     }
                 }
@@ -258,6 +295,12 @@ impl World {
             },
             (_, Some(wake)) => {
                 self.now = self.now.max(wake);
+                if self.fault(40) {
+                    // Nor are we let run always.
+                    let ms = self.dice.roll(3_000);
+                    self.now = self.now.after(Duration::from_millis(ms));
+                }
+                self.excuse();
                 self.feed(Event::Tick);
             },
             (_, None) => return false,
