@@ -109,6 +109,18 @@ pub fn cpu_ms(pid: u32) -> u64 {
     ticks * TICK_MS
 }
 
+/// Connections that the listening sockets on `port` had no room for; `None` where `ss` does not tell.
+pub fn refused_by_queues(port: u16) -> Option<u64> {
+    let sockets = ["-Hltnm", &format!("sport = :{port}")];
+    let output = Command::new("ss").args(sockets).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    // skmem:(r0,rb131072,…,d0): the last one counts.
+    let drops = said.lines().filter_map(|line| line.split_once("skmem:(")?.1.split_once(')'));
+    let drops = drops.filter_map(|(figures, _)| figures.rsplit_once(",d")?.1.parse::<u64>().ok());
+    let drops: Vec<u64> = drops.collect();
+    (!drops.is_empty()).then(|| drops.iter().sum())
+}
+
 /// From now on `pid` gets no descriptor with this number or a higher one.
 pub fn limit_descriptors(pid: u32, most: u32) {
     let limit = format!("--nofile={most}:");

@@ -46,6 +46,8 @@ fn descriptors_memory_and_processes_stay_level_over_many_reloads() {
     let whole = process::rss_all_kib(supervisor);
     assert!(whole < 40 * 1_024, "{whole} KiB in a debug build");
     assert_eq!(baton.zombies(), 0);
+    let status = baton.status().unwrap();
+    assert_eq!(status["pid"], supervisor, "the supervisor is the same process for ever");
 }
 
 #[test]

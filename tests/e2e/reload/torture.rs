@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baton_tests::process;
 use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
 use baton_tests::torture::tally::Fault;
 use baton_tests::torture::{Load, Plan, Report, Shape, Upstream, run};
@@ -24,6 +25,8 @@ fn check_with(upstream: &Upstream, plan: &Plan, shape: Shape) -> Report {
     let mut system = BatonSystem::start(upstream.address(), shape);
     let report = run(&mut system, upstream, plan);
     assert!(report.is_clean(), "{report}");
+    let refused = process::refused_by_queues(system.baton().address().port());
+    assert_eq!(refused.unwrap_or(0), 0, "the queue of a listening socket was full: {report}");
     assert_eq!(report.counts.commits, plan.reloads, "{report}");
     // A generation that bakes keeps what a rollback to the one before it would need: a template has more sources.
     let kept = if shape == Shape::Features { 10 } else { 4 };
