@@ -55,6 +55,8 @@ impl Moving {
 /// How long a link of an HTTP/2 client may rest here: its other end, a process of ours, closes it
 /// much earlier.
 pub(crate) const LINK_IDLE: Duration = Duration::from_secs(3600);
+/// What a connection gets at least that arrives: what its client sent while it travelled is read before it is late.
+const ARRIVAL: Duration = Duration::from_millis(20);
 /// As clients and the gateway agree on it in a handshake (RFC 7301).
 const HTTP2: &[u8] = b"h2";
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
@@ -163,7 +165,7 @@ impl Thread {
             local: record.local,
         };
         let (clock, now) = (Monotonic::now(), Instant::now());
-        let left = record.deadline.map_or(LINK_IDLE, |at| at.since(clock));
+        let left = time_left(record.deadline, clock);
         let facts = Facts {
             listener: record.listener,
             accepted: record.accepted,
@@ -348,5 +350,25 @@ pub(super) fn inline(prefix: Prefix) -> BytesMut {
     match prefix {
         Prefix::Inline(bytes) => BytesMut::from(&bytes[..]),
         Prefix::Memfd(_) => BytesMut::new(),
+    }
+}
+
+/// Until a connection that arrives now is late; a link has no deadline of its own.
+fn time_left(deadline: Option<Monotonic>, now: Monotonic) -> Duration {
+    deadline.map_or(LINK_IDLE, |at| at.since(now).max(ARRIVAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_late_on_its_way_is_read_before_it_ends() {
+        let sent = Monotonic::now();
+        let arrived = sent.after(Duration::from_secs(2));
+        let deadline = |secs| Some(sent.after(Duration::from_secs(secs)));
+        assert_eq!(time_left(deadline(1), arrived), ARRIVAL);
+        assert_eq!(time_left(deadline(5), arrived), Duration::from_secs(3));
+        assert_eq!(time_left(None, arrived), LINK_IDLE);
     }
 }
