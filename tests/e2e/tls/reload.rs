@@ -78,10 +78,10 @@ fn a_renewed_certificate_is_in_force_by_itself_and_no_connection_is_dropped() {
 
 #[test]
 fn no_private_key_is_kept_on_the_disk() {
-    let Told { pair, baton, backend: _backend, .. } = Told::start();
-    let key = std::fs::read_to_string(&pair.private).unwrap();
+    let told = Told::start();
+    let key = std::fs::read_to_string(&told.pair.private).unwrap();
     let secret = key.lines().nth(1).unwrap();
-    let state = baton.folder().join("state");
+    let state = told.baton.folder().join("state");
     until("the copy is written", SOON, || {
         let mut names = Vec::new();
         files(&state, &mut names);
