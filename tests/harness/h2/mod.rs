@@ -1,5 +1,7 @@
-//! HTTP/2 as the tests speak it: [`Client`] as well-behaved clients do, [`Raw`] frame by frame.
+//! HTTP/2 as the tests speak it: [`Client`] as well-behaved clients do, [`Raw`] frame by frame, [`attack`] as
+//! those do who want to hurt.
 
+pub mod attack;
 mod client;
 mod raw;
 
