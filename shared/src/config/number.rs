@@ -29,7 +29,7 @@ pub enum IntError {
 }
 
 /// Go's `strconv.ParseInt(text, 0, 64)`: a prefix `0x`, `0o`, `0b` or `0` gives the base; `_` may
-/// separate digits, but only when a prefix gave the base.
+/// separate digits.
 ///
 /// # Errors
 /// As Go's.
@@ -57,7 +57,7 @@ pub fn parse_uint(text: &str) -> Result<u64, IntError> {
         _ => (10, Some(lower.as_str())),
     };
     let digits = digits.unwrap_or_default();
-    if base == 10 && digits.contains('_') || !underscores_separate(digits) {
+    if base == 10 && digits.starts_with('_') || !underscores_separate(digits) {
         return Err(IntError::Syntax);
     }
     let plain: String = digits.chars().filter(|c| *c != '_').collect();
@@ -106,7 +106,12 @@ mod tests {
             ("0o17", Ok(15)),
             ("0x_1f", Ok(31)),
             ("0", Ok(0)),
-            ("1_000", Err(IntError::Syntax)),
+            ("1_000", Ok(1000)),
+            ("0_17", Ok(15)),
+            ("_1", Err(IntError::Syntax)),
+            ("1__0", Err(IntError::Syntax)),
+            ("1_", Err(IntError::Syntax)),
+            ("0x_", Err(IntError::Syntax)),
             ("08", Err(IntError::Syntax)),
             ("", Err(IntError::Syntax)),
             ("-", Err(IntError::Syntax)),
