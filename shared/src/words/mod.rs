@@ -2,11 +2,13 @@
 
 mod hex;
 mod id;
+mod name;
 mod pointer;
 mod time;
 
 pub use hex::hex;
 pub use id::{GenerationId, ListenerId};
+pub use name::is_host_name;
 pub use pointer::JsonPointer;
 pub use time::Monotonic;
 

@@ -1,7 +1,7 @@
 //! What a client gets of a backend that fails.
 
 use baton_tests::Baton;
-use baton_tests::backend::{Backend, answer};
+use baton_tests::backend::{Backend, answer, raw_then_close};
 use baton_tests::client::Client;
 use baton_tests::http::Message;
 use serde_json::{Value, json};
@@ -42,4 +42,41 @@ fn a_304_has_no_type_as_with_gos_server() {
     let answer = ask("304 Not Modified", fields, &json!({}), "no-op");
     assert_eq!((answer.status(), answer.fields.first("content-type")), (304, None));
     assert_eq!(answer.fields.first("etag"), Some("\"e\""));
+}
+
+#[test]
+fn a_number_that_only_the_c_library_reads_as_an_address_is_no_host() {
+    let behind = Backend::start(|_| answer("200 OK", "", "{}"));
+    let host = behind.host();
+    let port = host.rsplit(':').next().unwrap();
+    let names = ["127.1", "0x7f.1", "2130706433", "0177.0.0.1"];
+    let backend =
+        |name: &str| json!([{ "url_pattern": "/b", "host": [format!("http://{name}:{port}")] }]);
+    let endpoint =
+        |name: &&str| json!({ "endpoint": format!("/{name}"), "backend": backend(name) });
+    let baton = Baton::start(&json!({
+        "endpoints": names.iter().map(endpoint).collect::<Vec<_>>(),
+        "extra_config": { "router": { "return_error_msg": true } }
+    }));
+    for name in names {
+        let told = Client::connect(baton.address()).get(&format!("/{name}"));
+        let text = format!("Get \"http://{name}:{port}/b\": dial tcp: lookup {name}: no such host");
+        assert_eq!((told.status(), told.text()), (500, text));
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_behind_its_first_json_value_is_no_whole_one() {
+    for (head, body) in
+        [("Content-Length: 9", "{\"a\":1}"), ("Transfer-Encoding: chunked", "7\r\n{\"a\":1}\r\n")]
+    {
+        let cut: String = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}");
+        let behind = Backend::start(move |_| raw_then_close(cut.clone()));
+        let baton = Baton::start(&json!({
+            "endpoints": [{ "endpoint": "/a", "backend": [{ "url_pattern": "/b", "host": [behind.host()] }] }],
+            "extra_config": { "router": { "return_error_msg": true } }
+        }));
+        let told = Client::connect(baton.address()).get("/a");
+        assert_eq!((told.status(), told.text().as_str()), (500, "unexpected EOF"), "{head}");
+    }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use baton_shared::log;
+use baton_shared::words::is_host_name;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
@@ -148,6 +149,9 @@ async fn look_up(name: &str) -> Vec<IpAddr> {
 }
 
 async fn look_up_as_written(name: &str) -> Vec<IpAddr> {
+    if !is_host_name(name) {
+        return Vec::new();
+    }
     match timeout(LOOKUP_MAX, tokio::net::lookup_host((name, 0))).await {
         Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
         Ok(Err(_)) | Err(_) => Vec::new(),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use baton_shared::config::model::{BackendConfig, ServiceConfig};
 use baton_shared::control::message::Notice;
-use baton_shared::words::JsonPointer;
+use baton_shared::words::{JsonPointer, is_host_name};
 
 use super::notes::Notes;
 
@@ -94,11 +94,15 @@ fn connect(host: &str) -> io::Result<()> {
     let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     let default: u16 = if scheme == "https" { 443 } else { 80 };
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let name = authority.rsplit_once(':').map_or(authority, |(name, _port)| name);
+    if !is_host_name(name) && name.parse::<Ipv4Addr>().is_err() && !authority.starts_with('[') {
+        return Err(last);
+    }
     let addresses = match authority.rsplit_once(':') {
         Some(_) => authority.to_socket_addrs()?,
         None => (authority, default).to_socket_addrs()?,
     };
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_MAX) {
             Ok(_connected) => return Ok(()),
@@ -124,5 +128,15 @@ mod tests {
         let found = try_all(&[open, closed.clone()]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, closed);
+    }
+
+    #[test]
+    fn what_only_the_c_library_reads_as_an_address_cannot_be_reached() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for name in ["127.1", "0x7f.1", "2130706433"] {
+            let found = connect(&format!("http://{name}:{port}"));
+            assert_eq!(found.unwrap_err().to_string(), "the name has no address", "{name}");
+        }
     }
 }
