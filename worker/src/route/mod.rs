@@ -10,6 +10,7 @@ pub mod miss;
 pub mod params;
 pub mod table;
 mod draft;
+mod fold;
 mod path;
 pub(crate) mod percent;
 mod recommend;

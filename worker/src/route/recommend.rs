@@ -6,6 +6,7 @@
 
 use smallvec::SmallVec;
 
+use super::fold::{self, Letter};
 use super::params::{Span, Spans};
 use super::tree::{Node, NodeId, ROOT, Tree};
 
@@ -48,10 +49,10 @@ impl Tree {
         }
     }
 
-    /// The registered path that differs from a cleaned one only in the case of ASCII letters and in
-    /// its final slash. Values of placeholders keep their case.
+    /// The registered path that differs from a cleaned one only in the case of letters and in its
+    /// final slash. Values of placeholders keep their case.
     pub(super) fn find_in_any_case(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.folded(ROOT, path, Vec::with_capacity(path.len() + 1))
+        self.folded(ROOT, path, Vec::with_capacity(path.len() + 1), Letter::default())
     }
 }
 
@@ -131,7 +132,14 @@ impl<'p> Walk<'_, 'p> {
 }
 
 impl Tree {
-    fn folded(&self, at: NodeId, path: &[u8], mut found: Vec<u8>) -> Option<Vec<u8>> {
+    /// `letter`: what is left of one that ends in this node, in the case in which it was found.
+    fn folded(
+        &self,
+        at: NodeId,
+        path: &[u8],
+        mut found: Vec<u8>,
+        letter: Letter,
+    ) -> Option<Vec<u8>> {
         let node = self.node(at);
         let prefix = self.prefix(node);
         let Some((start, rest)) = path.split_at_checked(prefix.len()) else {
@@ -144,26 +152,34 @@ impl Tree {
         let Some(&first) = rest.first() else {
             return self.folded_end(node, found);
         };
-        for first in [first.to_ascii_lowercase(), first.to_ascii_uppercase()] {
-            let child = self.child(node, first);
-            if let Some(whole) = child.and_then(|child| self.folded(child, rest, found.clone())) {
+        let cases = letter.behind(path, prefix.len());
+        for case in &cases {
+            let child = self.child(node, case.first());
+            if let Some(whole) =
+                child.and_then(|child| self.folded(child, rest, found.clone(), *case))
+            {
                 return Some(whole);
-            }
-            if !first.is_ascii_alphabetic() {
-                break;
             }
         }
         if first == b'/' && node.catch_all.is_some() {
             found.extend_from_slice(rest);
             return Some(found);
         }
+        // gin carries on what it looked for last, also into what follows a placeholder.
+        let letter = cases.last().copied().filter(|_| node.has_children()).unwrap_or(letter);
         match node.wild {
-            Some(wild) => self.folded_placeholder(wild, rest, found),
+            Some(wild) => self.folded_placeholder(wild, rest, found, letter),
             None => (rest == b"/" && node.leaf.is_some()).then_some(found),
         }
     }
 
-    fn folded_placeholder(&self, wild: NodeId, rest: &[u8], mut found: Vec<u8>) -> Option<Vec<u8>> {
+    fn folded_placeholder(
+        &self,
+        wild: NodeId,
+        rest: &[u8],
+        mut found: Vec<u8>,
+        letter: Letter,
+    ) -> Option<Vec<u8>> {
         let end = memchr::memchr(b'/', rest).unwrap_or(rest.len());
         let (value, left) = rest.split_at(end);
         found.extend_from_slice(value);
@@ -171,7 +187,7 @@ impl Tree {
         let node = self.node(wild);
         if !left.is_empty() {
             let whole = match next {
-                Some(next) => self.folded(next, left, found.clone()),
+                Some(next) => self.folded(next, left, found.clone(), letter),
                 None => (left == b"/").then(|| found.clone()),
             };
             return whole.or_else(|| node.catch_all.map(|_| [&found[..], left].concat()));
@@ -217,7 +233,7 @@ impl Tree {
 /// Equal in any case; the first byte was compared when the node was chosen.
 fn same_but_first(path: &[u8], text: &[u8]) -> bool {
     match (path, text) {
-        ([_, path @ ..], [_, text @ ..]) => path.eq_ignore_ascii_case(text),
+        ([_, path @ ..], [_, text @ ..]) => fold::same(path, text),
         _ => path.len() == text.len(),
     }
 }

@@ -60,6 +60,11 @@ impl Node {
         catch_all: None,
         leaf: None,
     };
+
+    /// Whether text may follow, and not a placeholder alone.
+    pub(super) const fn has_children(self) -> bool {
+        self.child_count > 0
+    }
 }
 
 /// Nodes and text of one method, compact and in one place each.

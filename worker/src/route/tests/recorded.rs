@@ -148,6 +148,32 @@ fn other_spellings_of_a_path_are_redirected_as_recorded() {
 }
 
 #[test]
+fn letters_of_every_alphabet_are_found_in_any_case_also_where_nodes_cut_them() {
+    check(
+        &[
+            "GET /\u{e9}/x",
+            "GET /a\u{e9}/b",
+            "GET /a\u{e8}/b",
+            "GET /\u{c9}\u{c0}/y",
+            "GET /x/\u{3a9}",
+            "GET /k/z",
+        ],
+        rules(),
+        &[
+            ("GET /\u{c9}/X", "301 /%C3%A9/x"),
+            ("GET /\u{c9}/x/", "301 /%C3%A9/x"),
+            ("GET /A\u{c9}/B", "301 /a%C3%A9/b"),
+            ("GET /A\u{c8}/B", "301 /a%C3%A8/b"),
+            ("GET /\u{e9}\u{e0}/y", "301 /%C3%89%C3%80/y"),
+            ("GET /X/\u{3c9}", "301 /x/%CE%A9"),
+            // Of another length: gin cuts it by bytes.
+            ("GET /\u{212a}/z", "404"),
+            ("GET /A%C3/b", "404"),
+        ],
+    );
+}
+
+#[test]
 fn the_root_and_a_placeholder_beside_it_match_as_recorded() {
     check(
         &["GET /", "GET /:any"],
