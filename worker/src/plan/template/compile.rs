@@ -17,10 +17,10 @@ struct Known<'a> {
 /// Compiles a pattern; `route` is the endpoint's path in gin's form.
 pub(super) fn template(pattern: &str, route: &str, answers: &mut AnswerSlots) -> Template {
     let mut known = Known { params: params::names(route), answers };
-    let without_fragment = pattern.split_once('#').map_or(pattern, |(before, _)| before);
-    let (path, query) = match without_fragment.split_once('?') {
+    let (sent, fragment) = pattern.split_once('#').unwrap_or((pattern, ""));
+    let (path, query) = match sent.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None => (without_fragment, None),
+        None => (sent, None),
     };
     let shown = cut(pattern).map(|token| token.shown()).collect::<String>().into();
     // KrakenD (Enterprise): what follows the path of an endpoint `/a/*` follows that of the backend.
@@ -29,17 +29,43 @@ pub(super) fn template(pattern: &str, route: &str, answers: &mut AnswerSlots) ->
         Some(_) => path.strip_suffix('*').unwrap_or(path).trim_end_matches('/'),
         None => path,
     };
-    Template { kind: compile(path, query, rest, &mut known), shown }
+    // Go looks at what is not sent as well, and last.
+    let kind = match (compile(path, query, rest, &mut known), faults(fragment)) {
+        (Ok(kind), Ok(())) => kind,
+        (Err(fault), _) => broken(sent, fault, &mut known),
+        (Ok(_), Err(fault)) => broken(pattern, fault, &mut known),
+    };
+    Template { kind, shown }
 }
 
-fn compile(path: &str, query: Option<&str>, rest: Option<usize>, known: &mut Known<'_>) -> Kind {
-    let (path, encode_path) = match path_pieces(path, rest, known) {
-        Ok(pieces) => pieces,
-        Err(fault) => return Kind::Broken(fault),
+/// The fault of a fragment.
+fn faults(fragment: &str) -> Result<(), Fault> {
+    let mut texts = cut(fragment).filter_map(|token| match token {
+        Token::Text(text) => Some(text),
+        Token::Name(_) => None,
+    });
+    texts.try_for_each(|text| Text::of_path(text).map(drop))
+}
+
+/// What cannot be sent, with what its message shows.
+fn broken(pattern: &str, fault: Fault, known: &mut Known<'_>) -> Kind {
+    let piece = |token: Token<'_>| match token {
+        Token::Text(text) => Piece::Text(Text::shown(text)),
+        Token::Name(name) => Piece::Value(placeholder(name, known, false)),
     };
-    if query.is_some_and(|query| query.bytes().any(|byte| byte.is_ascii_control())) {
-        return Kind::Broken(Fault::ControlByte);
+    Kind::Broken { fault, shown: cut(pattern).map(piece).collect() }
+}
+
+fn compile(
+    path: &str,
+    query: Option<&str>,
+    rest: Option<usize>,
+    known: &mut Known<'_>,
+) -> Result<Kind, Fault> {
+    if path.bytes().chain(query.unwrap_or_default().bytes()).any(|byte| byte.is_ascii_control()) {
+        return Err(Fault::ControlByte);
     }
+    let (path, encode_path) = path_pieces(path, rest, known)?;
     let query = query.map(|query| {
         let piece = |token: Token<'_>| match token {
             Token::Text(text) => Piece::Text(Text::of_query(text)),
@@ -49,15 +75,15 @@ fn compile(path: &str, query: Option<&str>, rest: Option<usize>, known: &mut Kno
     });
     let depends = |piece: &Piece| matches!(piece, Piece::Value(Placeholder { source, .. }) if *source != Source::Unknown);
     if path.iter().chain(query.iter().flatten()).any(depends) {
-        return Kind::Pieces { path, encode_path, query };
+        return Ok(Kind::Pieces { path, encode_path, query });
     }
     let pieces = Pieces { path: &path, query: query.as_deref() };
     let mut target = Vec::new();
     if pieces.write_path(&Params::none(), encode_path, &mut target).is_err() {
-        return Kind::Pieces { path, encode_path, query };
+        return Ok(Kind::Pieces { path, encode_path, query });
     }
     let query = pieces.write_query(&Params::none(), &mut target);
-    Kind::Constant { target: lasting::bytes(target), query }
+    Ok(Kind::Constant { target: lasting::bytes(target), query })
 }
 
 /// The pieces of the path, and whether its own text makes Go encode it anew.
@@ -66,9 +92,6 @@ fn path_pieces(
     rest: Option<usize>,
     known: &mut Known<'_>,
 ) -> Result<(Box<[Piece]>, bool), Fault> {
-    if path.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err(Fault::ControlByte);
-    }
     let tokens: Vec<Token<'_>> = cut(path).collect();
     let mut pieces = Vec::with_capacity(tokens.len());
     let mut encode = false;
@@ -100,6 +123,11 @@ impl Text {
         percent::escape_path(&decoded, &mut encoded);
         let raw: Box<[u8]> = text.as_bytes().into();
         Ok(Self { valid: raw.clone(), raw, encoded: encoded.into() })
+    }
+
+    /// Never sent.
+    fn shown(text: &str) -> Self {
+        Self { raw: text.as_bytes().into(), valid: Box::default(), encoded: Box::default() }
     }
 
     /// A query is sent as it is written, but for what would break the request line.

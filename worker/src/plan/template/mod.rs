@@ -21,7 +21,7 @@ use crate::route::params;
 use crate::route::percent::{BadEscape, GoQuoted};
 
 pub(crate) use answers::{AnswerSlots, Wanted};
-use pieces::{Piece, Pieces};
+use pieces::{Piece, Pieces, joined};
 
 /// A compiled `url_pattern`.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ enum Kind {
     Constant { target: Bytes, query: QueryState },
     /// Something does.
     Pieces { path: Box<[Piece]>, encode_path: bool, query: Option<Box<[Piece]>> },
-    /// The text of the pattern itself cannot be sent.
-    Broken(Fault),
+    /// The text of the pattern itself cannot be sent; `shown` is what Go looked at.
+    Broken { fault: Fault, shown: Box<[Piece]> },
 }
 
 /// Where the value of a placeholder comes from.
@@ -133,7 +133,7 @@ pub enum Fault {
     /// A byte below 0x20, or 0x7F.
     #[error("net/url: invalid control character in URL")]
     ControlByte,
-    /// A `%` in the pattern's own path that begins no escape.
+    /// A `%` in the pattern's own path or fragment that begins no escape.
     #[error("{0}")]
     BadEscape(BadEscape),
 }
@@ -186,7 +186,7 @@ impl Template {
                     Ok(()) | Err(TemplateError::Unparsable { .. }) => Ok(()),
                 }
             },
-            Kind::Constant { .. } | Kind::Broken(_) => Ok(()),
+            Kind::Constant { .. } | Kind::Broken { .. } => Ok(()),
         }
     }
 
@@ -201,7 +201,7 @@ impl Template {
     pub const fn constant(&self) -> Option<(&Bytes, QueryState)> {
         match &self.kind {
             Kind::Constant { target, query } => Some((target, *query)),
-            Kind::Pieces { .. } | Kind::Broken(_) => None,
+            Kind::Pieces { .. } | Kind::Broken { .. } => None,
         }
     }
 
@@ -230,10 +230,12 @@ impl Template {
                 target.extend_from_slice(constant);
                 Ok(*query)
             },
-            Kind::Broken(fault) => Err(TemplateError::Unparsable {
-                target: self.shown.as_bytes().into(),
-                fault: *fault,
-            }),
+            Kind::Broken { fault, shown } => {
+                let target = joined(shown, values);
+                let has_control = target.iter().any(u8::is_ascii_control);
+                let fault = if has_control { Fault::ControlByte } else { *fault };
+                Err(TemplateError::Unparsable { target, fault })
+            },
             Kind::Pieces { path, encode_path, query } => {
                 let pieces = Pieces { path, query: query.as_deref() };
                 pieces.check(values)?;

@@ -115,33 +115,29 @@ impl Pieces<'_> {
 
     /// The target with its values as they are: what the message of a failure shows.
     fn as_krakend_joins(&self, values: &impl Values) -> Vec<u8> {
-        let mut target = Vec::new();
-        let mut join = |pieces: &[Piece]| {
-            for piece in pieces {
-                match (piece, piece.value(values)) {
-                    (Piece::Text(text), _) => target.extend_from_slice(&text.raw),
-                    (Piece::Value(_), Some(value)) => target.extend_from_slice(&value),
-                    (Piece::Value(placeholder), None) => {
-                        target.extend_from_slice(&placeholder.literal);
-                    },
-                }
-            }
-        };
-        join(self.path);
+        let mut target = joined(self.path, values);
         if let Some(query) = self.query {
-            join(&[Piece::question_mark()]);
-            join(query);
+            target.push(b'?');
+            target.extend(joined(query, values));
         }
         target
     }
 }
 
-impl Piece {
-    fn question_mark() -> Self {
-        let mark: Box<[u8]> = b"?".as_slice().into();
-        Self::Text(Text { raw: mark, valid: Box::default(), encoded: Box::default() })
+/// Texts and values as they are.
+pub(super) fn joined(pieces: &[Piece], values: &impl Values) -> Vec<u8> {
+    let mut target = Vec::new();
+    for piece in pieces {
+        match (piece, piece.value(values)) {
+            (Piece::Text(text), _) => target.extend_from_slice(&text.raw),
+            (Piece::Value(_), Some(value)) => target.extend_from_slice(&value),
+            (Piece::Value(placeholder), None) => target.extend_from_slice(&placeholder.literal),
+        }
     }
+    target
+}
 
+impl Piece {
     /// The place of the field of an earlier answer that it is.
     pub(super) const fn answer(&self) -> Option<usize> {
         match self {

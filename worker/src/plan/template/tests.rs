@@ -231,7 +231,10 @@ fn a_pattern_that_go_cannot_parse_fails_each_call() {
         ("/a%zz", r#"parse "http://h:1/a%zz": invalid URL escape "%zz""#),
         ("/a\nb?x", r#"parse "http://h:1/a\nb?x": net/url: invalid control character in URL"#),
         ("/a?\tb", r#"parse "http://h:1/a?\tb": net/url: invalid control character in URL"#),
-        ("/a%2{a}", r#"parse "http://h:1/a%2{{.A}}": invalid URL escape "%2""#),
+        ("/a%2{a}", r#"parse "http://h:1/a%2F": invalid URL escape "%2""#),
+        ("/{a}/%zz?{a}={b}#f", r#"parse "http://h:1/F/%zz?F={{.B}}": invalid URL escape "%zz""#),
+        ("/{a}#%zz", r#"parse "http://h:1/F#%zz": invalid URL escape "%zz""#),
+        ("/%zz?\t", r#"parse "http://h:1/%zz?\t": net/url: invalid control character in URL"#),
     ] {
         value(pattern, "F", expected);
     }
