@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use baton_shared::config::model::{BackendConfig, EndpointConfig};
+use baton_shared::config::node::Value;
 use http::{Method, Uri};
 
 use super::client_credentials;
@@ -276,7 +277,7 @@ fn target(
     }
 }
 
-/// Details beat the code; an empty name of the details disables both.
+/// Details beat the code; where they are written but are no name, there is neither.
 fn on_error(backend: &BackendConfig) -> OnError {
     let fail = || OnError::Fail {
         method: Method::from_bytes(backend.method.as_bytes()).unwrap_or_default(),
@@ -284,13 +285,14 @@ fn on_error(backend: &BackendConfig) -> OnError {
     let Some(namespace) = backend.extra_config.namespaces.get("backend/http") else {
         return fail();
     };
-    match settings::string(&namespace.settings, "return_error_details") {
-        Some("") => fail(),
-        Some(name) => OnError::Tell { name: name.into() },
-        None if settings::boolean(&namespace.settings, "return_error_code") == Some(true) => {
-            OnError::PassStatus
+    let code = settings::boolean(&namespace.settings, "return_error_code") == Some(true);
+    let details = settings::member(&namespace.settings, "return_error_details");
+    match details.map(|details| &details.value) {
+        Some(Value::String(name)) if !name.is_empty() => {
+            OnError::Tell { name: name.as_str().into() }
         },
-        None => fail(),
+        None if code => OnError::PassStatus,
+        Some(_) | None => fail(),
     }
 }
 

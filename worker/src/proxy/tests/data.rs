@@ -153,14 +153,19 @@ fn return_error_details_is_a_200_and_beats_the_code() {
         let body = "{\"error_be\":{\"http_status_code\":404,\"http_body\":\"no\",\
                     \"http_body_encoding\":\"text/plain\"}}";
         check(details, &answer("404 X", "text/plain", "no"), (200, PARTIAL, "", body)).await;
-        let neither = |config: &mut ServiceConfig| {
-            details(config);
-            let namespaces = &mut config.endpoints[0].backend[0].extra_config;
-            namespaces.namespaces.clear();
-            backend_setting(config, "return_error_code", Value::Bool(true));
-            backend_setting(config, "return_error_details", Value::String(String::new()));
-        };
-        check(neither, &answer("404 X", "text/plain", "no"), (500, EMPTY, "", "")).await;
+    });
+}
+
+#[test]
+fn return_error_details_that_are_no_name_disable_the_code_too() {
+    on_a_thread(async {
+        for details in [Value::String(String::new()), Value::Number("5".to_owned()), Value::Null] {
+            let neither = |config: &mut ServiceConfig| {
+                backend_setting(config, "return_error_code", Value::Bool(true));
+                backend_setting(config, "return_error_details", details);
+            };
+            check(neither, &answer("404 X", "text/plain", "no"), (500, EMPTY, "", "")).await;
+        }
     });
 }
 
