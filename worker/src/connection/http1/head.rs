@@ -63,17 +63,28 @@ pub(crate) fn take(
         return Err(Refusal::TargetTooLong);
     }
     accept_minor_version(buffer.get_mut(..line).unwrap_or_default());
-    let mut bytes = buffer.split_to(length).freeze();
-    if !bytes.get(..line).unwrap_or_default().is_ascii() {
-        bytes = with_escaped_target(&bytes, line);
+    let bytes = buffer.split_to(length).freeze();
+    if bytes.get(..line).unwrap_or_default().is_ascii() {
+        return parse_with_room(&bytes, bounds);
     }
+    let (escaped, query) = with_escaped_target(&bytes, line);
+    let mut head = parse_with_room(&escaped, bounds)?;
+    if head.query.is_some() {
+        let start = escaped.len();
+        head.buffer = [&escaped, query].concat().into();
+        head.query = Some(span(&head.buffer, head.buffer.get(start..).unwrap_or_default()));
+    }
+    Ok(head)
+}
+
+fn parse_with_room(bytes: &Bytes, bounds: HeadBounds) -> Result<Head, Refusal> {
     let mut fast = [const { MaybeUninit::uninit() }; FIELDS_FAST];
-    match parse(&bytes, &mut fast) {
+    match parse(bytes, &mut fast) {
         Err(httparse::Error::TooManyHeaders) if bounds.fields > FIELDS_FAST => {
             let mut slow = vec![MaybeUninit::uninit(); bounds.fields];
-            finish(&bytes, parse(&bytes, &mut slow), bounds)
+            finish(bytes, parse(bytes, &mut slow), bounds)
         },
-        parsed => finish(&bytes, parsed, bounds),
+        parsed => finish(bytes, parsed, bounds),
     }
 }
 
@@ -86,9 +97,9 @@ fn accept_minor_version(line: &mut [u8]) {
     }
 }
 
-/// Raw bytes beyond ASCII in a target mean what their escapes mean, and go on as those (Go does it when it
-/// sends them). Elsewhere in the line they are refused later.
-fn with_escaped_target(bytes: &[u8], line: usize) -> Bytes {
+/// Raw bytes beyond ASCII in a target mean what their escapes mean, and go on as those; but a query, which comes back in
+/// redirects and is only decoded elsewhere, stays as it came. Elsewhere in the line they are refused later.
+fn with_escaped_target(bytes: &[u8], line: usize) -> (Bytes, &[u8]) {
     let text = bytes.get(..line).unwrap_or_default();
     let start = memchr::memchr(b' ', text).unwrap_or(line);
     let end = memchr::memrchr(b' ', text).unwrap_or(line);
@@ -100,7 +111,9 @@ fn with_escaped_target(bytes: &[u8], line: usize) -> Bytes {
             push_escaped(byte, &mut escaped);
         }
     }
-    escaped.into()
+    let target = text.get(start..end).unwrap_or_default();
+    let query = memchr::memchr(b'?', target).and_then(|mark| target.get(mark + 1..));
+    (escaped.into(), query.unwrap_or_default())
 }
 
 struct Parsed<'a> {
@@ -380,7 +393,7 @@ mod tests {
             take(&mut buffer, length, BOUNDS)
         };
         let head = parse(b"GET /p/\xe9?q=\xc3\xa9").unwrap();
-        assert_eq!((head.path(), head.query()), (&b"/p/%E9"[..], Some(&b"q=%C3%A9"[..])));
+        assert_eq!((head.path(), head.query()), (&b"/p/%E9"[..], Some(&b"q=\xc3\xa9"[..])));
         assert_eq!(parse(b"G\xc3\xa9T /p").err(), Some(Refusal::BAD));
     }
 }
