@@ -21,8 +21,7 @@ mod write;
 
 use bytes::Bytes;
 
-use super::data::{Data, Document, Entry, Key, Span, Value};
-
+use super::data::{Data, Document, Entry, Key, Span, Typed, Value};
 use super::shape::{Found, Shape};
 use super::xml::XmlError;
 use feed::{Feed, Item};
@@ -150,8 +149,12 @@ fn show(feed: &Feed, shape: &Shape) -> Data {
     field("updated", &|out| out.text(&feed.updated));
     let mut document = Document { input: Bytes::from(writer.out), ..Document::default() };
     let entry = |(key, span): (&str, Span)| {
-        let key = Key::make(&mut document.made_keys, key.as_bytes());
-        Entry::new(key, Value::Verbatim(span), false)
+        let value = match key {
+            "categories" if feed.categories.is_empty() => Value::Opaque(span, Typed::NoList),
+            "custom" => Value::Opaque(span, Typed::NoObject),
+            _ => Value::Verbatim(span),
+        };
+        Entry::new(Key::make(&mut document.made_keys, key.as_bytes()), value, false)
     };
     let children = fields.into_iter().map(entry).collect();
     shape.arrange(Found::EMPTY, children, document)

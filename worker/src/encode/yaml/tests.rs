@@ -27,6 +27,17 @@ fn objects_and_arrays_are_blocks_and_empty_ones_are_not() {
 }
 
 #[test]
+fn what_a_feed_does_not_have_is_an_empty_list_or_object() {
+    let data = decode(|backend| backend.encoding = "rss".to_owned(), "<rss/>").unwrap();
+    let shown = String::from_utf8_lossy(&document(&data)).into_owned();
+    assert!(
+        shown.starts_with("author: null\ncategories: []\ncopyright: \"\"\ncustom: {}\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("\nitems: []\n"), "{shown}");
+}
+
+#[test]
 fn numbers_of_a_backend_are_texts() {
     check(
         r#"{"i":1,"f":1.50,"e":1e5,"E":1E+2,"b":12345678901234567890,"z":-0}"#,
