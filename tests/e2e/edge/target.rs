@@ -136,3 +136,10 @@ fn a_bad_escape_is_refused() {
         assert_eq!(asked(&gateway, target), Err(400), "{target}");
     }
 }
+
+#[test]
+fn the_redirect_of_an_absolute_target_is_a_path() {
+    let gateway = plain();
+    let answer = gateway.ask(get("http://evil.test/ALL?x=1"));
+    assert_eq!((answer.status(), answer.fields.first("location")), (301, Some("/all?x=1")));
+}

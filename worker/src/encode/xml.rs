@@ -303,6 +303,17 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_has_elements_as_its_json_has_fields() {
+        let feed = "<rss><channel><item><title>t</title></item><item/></channel></rss>";
+        let set = |backend: &mut baton_shared::config::model::BackendConfig| {
+            backend.encoding = "rss".to_owned();
+            backend.allow = vec!["author".to_owned(), "items".to_owned()];
+        };
+        let shown = document(&decode(set, feed).unwrap());
+        assert_eq!(shown, "<doc><author/><items><title>t</title></items><items/></doc>");
+    }
+
+    #[test]
     fn values_are_escaped_and_names_are_not() {
         check(r#"{"r":"<&>\"'\t\n\u0001"}"#, "<r>&lt;&amp;&gt;&quot;&apos;\t\n\u{1}</r>");
         check(
