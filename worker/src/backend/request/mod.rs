@@ -189,6 +189,9 @@ impl HeaderPlan {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(HOST, own.host.clone());
         self.put_proxied(head, own, &mut headers);
+        if is_empty(&headers, &USER_AGENT) {
+            headers.remove(USER_AGENT);
+        }
         if let Some(close) = &self.connection {
             headers.insert(CONNECTION, close.clone());
         }
@@ -267,11 +270,12 @@ impl HeaderPlan {
     }
 
     fn ask_for_gzip(&self, method: &Method, headers: &mut HeaderMap) -> Asked {
-        let client_asked = headers.contains_key(ACCEPT_ENCODING) || headers.contains_key(RANGE);
+        let says = |name| headers.contains_key(name) && !is_empty(headers, name);
+        let client_asked = says(&ACCEPT_ENCODING) || says(&RANGE);
         if self.gzip == Passes::No || client_asked || *method == Method::HEAD {
             return Asked::ByClient;
         }
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.append(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         Asked::ByGateway
     }
 
@@ -361,6 +365,11 @@ fn pass(endpoint: &[String], backend: &[String]) -> Pass {
     names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     names.dedup();
     Pass::Listed(names.into())
+}
+
+/// Whether the field is there and its first line is empty: to Go it says nothing.
+fn is_empty(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get(name).is_some_and(HeaderValue::is_empty)
 }
 
 /// A part of the head as a value: shared, not copied.

@@ -133,4 +133,15 @@ fn the_gateway_asks_for_gzip_unless_the_client_asked_for_something() {
     assert_eq!(asked(&[("Accept-Encoding", "br")], &Method::GET), "accept-encoding: br");
     assert_eq!(asked(&[("Range", "bytes=0-1")], &Method::GET), "");
     assert_eq!(asked(&[], &Method::HEAD), "");
+    // Go looks whether the first line says something.
+    assert_eq!(asked(&[("Range", "")], &Method::GET), "accept-encoding: gzip");
+    let both = sent(&["*"], &[], &Method::GET, &[("Accept-Encoding", "")], RequestBody::Empty);
+    assert!(both.starts_with("accept-encoding: \naccept-encoding: gzip\n"), "{both}");
+}
+
+#[test]
+fn an_agent_without_a_name_is_none() {
+    let unnamed = sent(&["*"], &[], &Method::GET, &[("User-Agent", "")], RequestBody::Empty);
+    assert!(!unnamed.contains("user-agent"), "{unnamed}");
+    assert!(unnamed.contains("x-forwarded-via: KrakenD"), "{unnamed}");
 }
