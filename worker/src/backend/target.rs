@@ -55,6 +55,7 @@ fn pick<'a>(thread: &'a ThreadState, backend: &'a BackendPlan) -> Result<Picked<
     }
 }
 
+        Hosts::TooLate => Err(Failure::Late),
 /// Where a call goes: one of the backend's hosts, and path and query there.
 pub(super) fn choose<'a>(
     thread: &'a ThreadState,

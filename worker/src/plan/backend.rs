@@ -77,6 +77,8 @@ pub(crate) enum Hosts {
     Fixed(Arc<[HostTarget]>),
     /// `sd: dns`: the hosts of a service, by its place in the plan's.
     Service(usize),
+    /// Nobody: a negative `timeout` is over before a call is made.
+    TooLate,
 }
 
 /// One entry of `host`.
@@ -128,6 +130,7 @@ impl BackendPlan {
                 .iter()
                 .any(|one| matches!(one, HostTarget::Host { host, .. } if *host == id)),
             Hosts::Service(_) => id.is_found(),
+            Hosts::TooLate => false,
         }
     }
 
@@ -215,6 +218,7 @@ fn compile_with(
     let way =
         Way { tls: tls::of_backend(compiler, backend), via: via::of_backend(compiler, backend) };
     let hosts = match service::compile(compiler, backend, way) {
+        _ if endpoint.timeout.0 < 0 => Hosts::TooLate,
         Some(service) => Hosts::Service(service),
         None => {
             let hosts = backend.host.iter().enumerate();

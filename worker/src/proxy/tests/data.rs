@@ -1,5 +1,7 @@
 //! One backend, decoded: statuses, `X-Krakend-Completed`, errors told and not told.
 
+use std::time::Duration;
+
 use baton_shared::config::model::{EndpointConfig, GoDuration, ServiceConfig};
 use baton_shared::config::node::Value;
 use http::StatusCode;
@@ -166,6 +168,20 @@ fn return_error_details_that_are_no_name_disable_the_code_too() {
             };
             check(neither, &answer("404 X", "text/plain", "no"), (500, EMPTY, "", "")).await;
         }
+    });
+}
+
+#[test]
+fn a_negative_timeout_is_over_before_a_call_is_made() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = service(endpoint("json", &[backend.address]));
+        config.endpoints[0].timeout = GoDuration(-1);
+        told(&mut config);
+        let response = ask(&serving(&config), get()).await;
+        assert_eq!(read(response).await.unwrap(), "context deadline exceeded");
+        let called = tokio::time::timeout(Duration::ZERO, backend.accept()).await;
+        assert!(called.is_err(), "the backend was called");
     });
 }
 
