@@ -34,11 +34,15 @@ fn an_answer_with_both_framings_is_refused_or_not_reused() {
 }
 
 #[test]
-fn differing_lengths_of_an_answer_are_a_502() {
+fn an_answer_that_can_be_read_in_two_ways_is_a_failure() {
     for bytes in [
         "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 6\r\n\r\nhidden",
         "HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\nabcd",
         "HTTP/1.1 200 OK\r\nX : 1\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/2.0 200 OK\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/1.1  200 OK\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/1.1 099 OK\r\nContent-Length: 4\r\n\r\nabcd",
         "nonsense\r\n\r\n",
     ] {
         let gateway = first_answer(bytes);
@@ -258,4 +262,11 @@ fn a_gzip_answer_is_read_as_far_as_its_data_goes_and_a_cut_one_is_never_whole() 
     assert_eq!((reply.status(), reply.text()), (200, "{\"a\":1}".to_owned()));
     let cut = member.get(..14).unwrap();
     assert_eq!(serve(cut).client().get("/json").status(), 500);
+}
+
+#[test]
+fn an_empty_answer_keeps_the_name_of_its_coding() {
+    let gateway = Gateway::start(|_| answer("200 OK", "Content-Encoding: gzip\r\n", ""));
+    let reply = gateway.client().get("/all");
+    assert_eq!((reply.status(), reply.fields.first("content-encoding")), (200, Some("gzip")));
 }
