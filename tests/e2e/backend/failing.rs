@@ -45,27 +45,6 @@ fn a_304_has_no_type_as_with_gos_server() {
 }
 
 #[test]
-fn a_number_that_only_the_c_library_reads_as_an_address_is_no_host() {
-    let behind = Backend::start(|_| answer("200 OK", "", "{}"));
-    let host = behind.host();
-    let port = host.rsplit(':').next().unwrap();
-    let names = ["127.1", "0x7f.1", "2130706433", "0177.0.0.1"];
-    let backend =
-        |name: &str| json!([{ "url_pattern": "/b", "host": [format!("http://{name}:{port}")] }]);
-    let endpoint =
-        |name: &&str| json!({ "endpoint": format!("/{name}"), "backend": backend(name) });
-    let baton = Baton::start(&json!({
-        "endpoints": names.iter().map(endpoint).collect::<Vec<_>>(),
-        "extra_config": { "router": { "return_error_msg": true } }
-    }));
-    for name in names {
-        let told = Client::connect(baton.address()).get(&format!("/{name}"));
-        let text = format!("Get \"http://{name}:{port}/b\": dial tcp: lookup {name}: no such host");
-        assert_eq!((told.status(), told.text()), (500, text));
-    }
-}
-
-#[test]
 fn an_answer_that_breaks_off_behind_its_first_json_value_is_no_whole_one() {
     for (head, body) in
         [("Content-Length: 9", "{\"a\":1}"), ("Transfer-Encoding: chunked", "7\r\n{\"a\":1}\r\n")]

@@ -5,5 +5,6 @@ mod cache;
 mod expect;
 mod failing;
 mod graphql;
+mod host;
 mod proxy;
 mod service;

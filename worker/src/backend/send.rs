@@ -111,6 +111,9 @@ impl<'a> Sender<'a> {
         if self.backend.graphql.is_some() {
             request.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
         }
+        if let Some(login) = self.host.login() {
+            request.headers_mut().entry(AUTHORIZATION).or_insert_with(|| login.clone());
+        }
         (self.adjust)(request.headers_mut());
         Ok((request, asked))
     }

@@ -3,19 +3,20 @@
 use std::fmt::Display;
 use std::rc::Rc;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 
 use super::call::Caller;
 use super::failure::{CallError, Failure};
 use super::query::{Pair, QueryFilter, QueryState};
 use super::send::failed;
 use crate::plan::template::TemplateError;
-use crate::plan::{BackendPlan, Host, HostTarget, Hosts, ThreadState};
+use crate::plan::{BackendPlan, Host, HostError, HostTarget, Hosts, ThreadState};
+use crate::route::percent::GoQuoted;
 
 /// The host of a call.
 pub(super) enum Picked<'a> {
-    /// One of the plan, and the base path behind it.
-    Planned(&'a Host, &'a str),
+    /// One of the plan, the base path behind it, and the login that it is told.
+    Planned { host: &'a Host, base: &'a str, login: Option<&'a HeaderValue> },
     /// One that a redirect named.
     Named(&'a Host),
     /// One of a service.
@@ -25,27 +26,36 @@ pub(super) enum Picked<'a> {
 impl Picked<'_> {
     pub(super) fn host(&self) -> &Host {
         match self {
-            Self::Planned(host, _) | Self::Named(host) => host,
+            Self::Planned { host, .. } | Self::Named(host) => host,
             Self::Found(host) => host,
+        }
+    }
+
+    pub(super) const fn login(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Planned { login, .. } => *login,
+            Self::Named(_) | Self::Found(_) => None,
         }
     }
 }
 
-fn pick<'a>(thread: &'a ThreadState, backend: &'a BackendPlan) -> Result<Picked<'a>, Failure> {
+fn pick<'a>(
+    thread: &'a ThreadState,
+    backend: &'a BackendPlan,
+    caller: &Caller<'_>,
+) -> Result<Picked<'a>, Failure> {
     let (plan, balancer) = (&thread.plan, &thread.balancer);
     match &backend.hosts {
         Hosts::Fixed(targets) => {
             match balancer.pick(backend.place, targets).ok_or(Failure::NoHosts)? {
-                HostTarget::Host { host, base } => {
+                HostTarget::Host { host, base, login } => {
                     let host = plan.host(*host).ok_or(Failure::NoHosts)?;
-                    Ok(Picked::Planned(host, base))
+                    Ok(Picked::Planned { host, base, login: login.as_deref() })
                 },
-                HostTarget::Broken { text, error } => {
-                    let url = format!("{text}{}", backend.url.shown());
-                    Err(failed(backend, url, CallError::Host(error.clone())))
-                },
+                HostTarget::Broken { text, error } => Err(uncallable(backend, caller, text, error)),
             }
         },
+        Hosts::TooLate => Err(Failure::Late),
         Hosts::Service(place) => {
             let service = plan.resolver.services.get(*place).ok_or(Failure::NoHosts)?;
             let hosts = thread.discovered.hosts(*place, service, &thread.client.pool);
@@ -55,7 +65,23 @@ fn pick<'a>(thread: &'a ThreadState, backend: &'a BackendPlan) -> Result<Picked<
     }
 }
 
-        Hosts::TooLate => Err(Failure::Late),
+/// Nobody is called there; Go looks after the values are in.
+fn uncallable(
+    backend: &BackendPlan,
+    caller: &Caller<'_>,
+    text: &str,
+    error: &HostError,
+) -> Failure {
+    let url = [text.as_bytes(), &backend.url.joined(&caller.values)].concat();
+    match error {
+        HostError::NoUrl(why) => Failure::Url(format!("parse {}: {why}", GoQuoted(&url))),
+        error => {
+            let url = String::from_utf8_lossy(&url).into_owned();
+            failed(backend, url, CallError::Host(error.clone()))
+        },
+    }
+}
+
 /// Where a call goes: one of the backend's hosts, and path and query there.
 pub(super) fn choose<'a>(
     thread: &'a ThreadState,
@@ -63,9 +89,9 @@ pub(super) fn choose<'a>(
     caller: &Caller<'_>,
     own: Vec<Pair<'_>>,
 ) -> Result<(Picked<'a>, Uri), Failure> {
-    let picked = pick(thread, backend)?;
+    let picked = pick(thread, backend, caller)?;
     let (host, base) = match &picked {
-        Picked::Planned(host, base) => (*host, *base),
+        Picked::Planned { host, base, .. } => (*host, *base),
         Picked::Named(host) => (*host, ""),
         Picked::Found(host) => (&**host, ""),
     };

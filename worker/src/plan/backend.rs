@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use baton_shared::config::model::{BackendConfig, EndpointConfig};
 use baton_shared::config::node::Value;
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 
 use super::client_credentials;
 use super::compile::Compiler;
 use super::files;
 use super::graphql;
-use super::host::{Host, HostError, HostId, Way};
+use super::host::{self, Host, HostError, HostId, Way};
 use super::http_cache;
 use super::script;
 use super::service;
@@ -84,8 +84,8 @@ pub(crate) enum Hosts {
 /// One entry of `host`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HostTarget {
-    /// A host of the plan's table, and the base path behind it (`disable_host_sanitize`).
-    Host { host: HostId, base: Box<str> },
+    /// A host of the plan's table; the base path behind it and the login before it (`disable_host_sanitize`).
+    Host { host: HostId, base: Box<str>, login: Option<Box<HeaderValue>> },
     /// No request can be sent there; each that tries says why, as KrakenD's do.
     Broken { text: Box<str>, error: HostError },
 }
@@ -269,14 +269,17 @@ fn target(
     index: usize,
     text: &str,
 ) -> HostTarget {
-    match Host::parse(text) {
+    let login = host::login(text);
+    let without_login = login.as_ref().map_or(text, |(without, _)| without);
+    match Host::parse(without_login) {
         Ok((host, base)) => {
             let host = compiler.hosts.place(Host { way, ..host });
-            HostTarget::Host { host, base: base.into() }
+            let login = login.as_ref().map(|(_, value)| Box::new(value.clone()));
+            HostTarget::Host { host, base: base.into(), login }
         },
         Err(error) => {
             compiler.tell(&backend.at.key("host").index(index), error.to_string());
-            HostTarget::Broken { text: text.into(), error }
+            HostTarget::Broken { text: without_login.into(), error }
         },
     }
 }

@@ -1,5 +1,6 @@
 //! Backend hosts: each address that any backend names, once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -7,6 +8,8 @@ use http::HeaderValue;
 
 use super::tls::TlsId;
 use super::via::ViaId;
+use crate::backend::upgrade::base64;
+use crate::route::percent;
 
 /// A host of the table in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,10 +78,19 @@ pub enum HostError {
     /// Go's text for it, which KrakenD gives when the request is made.
     #[error("unsupported protocol scheme \"{0}\"")]
     Scheme(String),
+    /// Nothing where the host is to be; Go's text again.
+    #[error("http: no Host in request URL")]
+    NoHost,
+    /// A number that no port has; Go's text again.
+    #[error("dial tcp: address {0}: invalid port")]
+    Port(String),
+    /// No URL at all; what Go says of it.
+    #[error("{0}")]
+    NoUrl(String),
     /// No host, or a port that is none.
     #[error("`{0}` names no host")]
     Authority(String),
-    /// `user:password@host`.
+    /// `user:password@host` where it is not sent.
     #[error("credentials in a host are not sent; use a header")]
     Credentials,
 }
@@ -107,15 +119,13 @@ impl Host {
     /// # Errors
     /// When nothing could be sent there.
     pub fn parse(text: &str) -> Result<(Self, &str), HostError> {
-        let Some((scheme, rest)) = text.split_once("://") else {
-            let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-            return Err(HostError::Scheme(scheme.to_owned()));
-        };
+        let (scheme, rest) = split_scheme(text)?;
         let scheme = match scheme {
             _ if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
             _ if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
             _ => return Err(HostError::Scheme(scheme.to_ascii_lowercase())),
         };
+        let rest = rest.strip_prefix("//").ok_or(HostError::NoHost)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         Ok((Self::of(scheme, authority)?, path))
@@ -131,10 +141,26 @@ impl Host {
         }
         let wrong = || HostError::Authority(authority.to_owned());
         let (name, port) = split_port(authority).ok_or_else(wrong)?;
+        if let Some(letter) = name.bytes().find(|byte| !may_be_in_host(*byte)) {
+            let letter = char::from(letter);
+            return Err(HostError::NoUrl(format!(
+                "invalid character {:?} in host name",
+                letter.to_string()
+            )));
+        }
         let port = match port {
             None | Some("") => scheme.port(),
-            Some(port) => port.parse().map_err(|_text: std::num::ParseIntError| wrong())?,
+            Some(port) if !port.bytes().all(|digit| digit.is_ascii_digit()) => {
+                return Err(HostError::NoUrl(format!("invalid port \":{port}\" after host")));
+            },
+            Some(port) => {
+                let no_port = |_: std::num::ParseIntError| HostError::Port(port.to_owned());
+                port.parse().map_err(no_port)?
+            },
         };
+        if authority.is_empty() {
+            return Err(HostError::NoHost);
+        }
         if name.is_empty() || HeaderValue::from_str(authority).is_err() {
             return Err(wrong());
         }
@@ -146,6 +172,72 @@ impl Host {
     pub(crate) fn names_port(&self) -> bool {
         matches!(split_port(&self.authority), Some((_, Some(port))) if !port.is_empty())
     }
+}
+
+/// The scheme, and what follows its colon, as Go's `url.Parse` finds them.
+fn split_scheme(text: &str) -> Result<(&str, &str), HostError> {
+    let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if is_scheme {
+        return Ok((scheme, rest));
+    }
+    let no_url = |why: &str| Err(HostError::NoUrl(why.to_owned()));
+    match text.split('/').next() {
+        _ if text.starts_with(':') => no_url("missing protocol scheme"),
+        Some(first) if first.contains(':') => {
+            no_url("first path segment in URL cannot contain colon")
+        },
+        Some(_) | None => Err(HostError::Scheme(String::new())),
+    }
+}
+
+/// What Go lets stand in a host without an escape.
+const fn may_be_in_host(byte: u8) -> bool {
+    !byte.is_ascii()
+        || byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'_'
+                | b'.'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'['
+                | b']'
+                | b'<'
+                | b'>'
+                | b'"'
+                | b'%'
+        )
+}
+
+/// The `Authorization` that Go makes of `user:password@` in a host, and the text without it.
+pub(super) fn login(text: &str) -> Option<(String, HeaderValue)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (login, host) = authority.rsplit_once('@')?;
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte);
+    if !login.bytes().all(letter) {
+        return None;
+    }
+    let (name, password) = login.split_once(':').unwrap_or((login, ""));
+    let decoded = |part: &str| percent::decode(part.as_bytes()).map(Cow::into_owned);
+    let pair = [decoded(name).ok()?, b":".to_vec(), decoded(password).ok()?].concat();
+    let mut value = HeaderValue::try_from(format!("Basic {}", base64(&pair))).ok()?;
+    value.set_sensitive(true);
+    Some((format!("{scheme}://{host}{path}"), value))
 }
 
 /// `name:port`, `name`, `[v6]:port`, `[v6]`.
@@ -223,10 +315,37 @@ mod tests {
         let error = |text: &str| Host::parse(text).map(|_| ()).unwrap_err().to_string();
         assert_eq!(error("ftp://x/y"), "unsupported protocol scheme \"ftp\"");
         assert_eq!(error("localhost"), "unsupported protocol scheme \"\"");
-        assert_eq!(error("http://"), "`` names no host");
-        assert_eq!(error("http://a:99999"), "`a:99999` names no host");
+        assert_eq!(error("localhost:80"), "unsupported protocol scheme \"localhost\"");
+        assert_eq!(error("//h:80"), "unsupported protocol scheme \"\"");
+        for text in ["127.0.0.1:80", " http://a"] {
+            assert_eq!(error(text), "first path segment in URL cannot contain colon", "{text}");
+        }
+        assert_eq!(error("://a"), "missing protocol scheme");
+        for text in ["http://", "http:/h", "http:h"] {
+            assert_eq!(error(text), "http: no Host in request URL", "{text}");
+        }
+        assert_eq!(error("http://a:99999"), "dial tcp: address 99999: invalid port");
+        assert_eq!(error("http://a:x"), "invalid port \":x\" after host");
+        assert_eq!(error("http://a b"), "invalid character \" \" in host name");
         assert_eq!(error("http://[::1"), "`[::1` names no host");
         assert_eq!(error("http://u:p@h"), "credentials in a host are not sent; use a header");
+    }
+
+    #[test]
+    fn a_login_in_a_host_becomes_a_field() {
+        for (text, host, pair) in [
+            ("http://u:p@h:1/b", "http://h:1/b", "u:p"),
+            ("https://a%40b:c%3Ad@h", "https://h", "a@b:c:d"),
+            ("http://u@h?x@y", "http://h?x@y", "u:"),
+            ("http://u:p:q@r@h", "http://h", "u:p:q@r"),
+        ] {
+            let (without, value) = login(text).unwrap();
+            assert_eq!(without, host, "{text}");
+            assert_eq!(value, format!("Basic {}", base64(pair.as_bytes())), "{text}");
+        }
+        for text in ["http://h/a@b", "h", "http://u p@h", "http://u%zz@h", "http://\u{e9}@h"] {
+            assert_eq!(login(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -196,6 +196,17 @@ impl Template {
         &self.shown
     }
 
+    /// The pattern with the values as they are: what KrakenD joins to a host.
+    pub(crate) fn joined(&self, values: &impl Values) -> Vec<u8> {
+        match &self.kind {
+            Kind::Constant { .. } => self.shown.as_bytes().into(),
+            Kind::Broken { shown, .. } => joined(shown, values),
+            Kind::Pieces { path, query, .. } => {
+                Pieces { path, query: query.as_deref() }.as_krakend_joins(values)
+            },
+        }
+    }
+
     /// The whole target when it does not depend on the request, and how a query joins it.
     #[must_use]
     pub const fn constant(&self) -> Option<(&Bytes, QueryState)> {

@@ -114,7 +114,7 @@ impl Pieces<'_> {
     }
 
     /// The target with its values as they are: what the message of a failure shows.
-    fn as_krakend_joins(&self, values: &impl Values) -> Vec<u8> {
+    pub(super) fn as_krakend_joins(&self, values: &impl Values) -> Vec<u8> {
         let mut target = joined(self.path, values);
         if let Some(query) = self.query {
             target.push(b'?');
