@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::dialing::Orphans;
 use super::failure::{CallError, DialError};
 use super::link::Link;
 use super::resolve::Resolver;
@@ -51,6 +52,7 @@ pub(crate) struct Dialer {
     plans: Box<[ClientTlsPlan]>,
     /// The same with this thread's sessions.
     tls: Box<[OnceCell<Arc<ClientConfig>>]>,
+    pub(super) orphans: Orphans,
 }
 
 type Family = SmallVec<[SocketAddr; 4]>;
@@ -62,7 +64,7 @@ impl Dialer {
         plans: Box<[ClientTlsPlan]>,
     ) -> Self {
         let tls = plans.iter().map(|_| OnceCell::new()).collect();
-        Self { plan, resolver, plans, tls }
+        Self { plan, resolver, plans, tls, orphans: Orphans::default() }
     }
 
     /// A new connection to `host`, or to whom it is called through, that speaks HTTP/1.1, at most until `deadline`.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Called};
 use super::dial::Dialer;
+use super::dialing;
 use super::expect;
 use super::failure::CallError;
 use super::link::{Link, Lost, Outgoing};
@@ -29,7 +30,7 @@ pub(crate) type Outbound = http::Request<Outgoing>;
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) pool: Rc<Pool>,
-    pub(crate) dialer: Dialer,
+    pub(crate) dialer: Rc<Dialer>,
     /// `response_header_timeout`.
     pub(crate) head_time_max: Option<Duration>,
     /// `expect_continue_timeout`; none: no body waits.
@@ -96,7 +97,7 @@ impl Client {
             let mut link = match idle {
                 Some(link) => link,
                 // In a box: few requests dial, and all would carry the room for it.
-                None => Box::pin(self.dialer.dial(host, via, deadline)).await?,
+                None => Box::pin(self.dial(host, via, deadline)).await?,
             };
             let waits = self.hold(request);
             match link.send(request, self.head_deadline(deadline)).await {
@@ -121,6 +122,20 @@ impl Client {
                     whom.address(request);
                 },
             }
+        }
+    }
+
+    async fn dial(
+        &self,
+        host: &Host,
+        via: Option<&Proxy>,
+        deadline: Instant,
+    ) -> Result<Box<Link>, CallError> {
+        match (self.home(host), via) {
+            (Some((pool, id)), None) => {
+                dialing::dial(&self.dialer, &pool, (host, id), deadline).await
+            },
+            _ => self.dialer.dial(host, via, deadline).await,
         }
     }
 

@@ -16,6 +16,7 @@ mod send;
 mod follow;
 pub(crate) mod files;
 pub(crate) mod dial;
+mod dialing;
 pub(crate) mod discover;
 pub(crate) mod failure;
 pub(crate) mod graphql;

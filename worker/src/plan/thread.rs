@@ -62,11 +62,11 @@ impl ThreadState {
         let state = Self {
             client: Client {
                 pool: Pool::new(settings.pool, plan.hosts.len()),
-                dialer: Dialer::new(
+                dialer: Rc::new(Dialer::new(
                     settings.dial,
                     Arc::clone(&plan.resolver),
                     plan.client_tls.clone(),
-                ),
+                )),
                 head_time_max: settings.head_time_max,
                 continue_time_max: settings.continue_time_max,
                 reuse: settings.reuse,

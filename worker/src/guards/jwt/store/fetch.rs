@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -171,11 +172,11 @@ async fn fetch(
     let limits = PoolLimits { idle_max: 0, idle_per_host_max: 0, idle_time_max: None };
     let calls = Client {
         pool: Pool::new(limits, 0),
-        dialer: Dialer::new(
+        dialer: Rc::new(Dialer::new(
             client.dial,
             Arc::clone(&client.resolver),
             Box::new([source.tls.clone()]),
-        ),
+        )),
         head_time_max: None,
         continue_time_max: None,
         reuse: Reuse::Never,
