@@ -14,6 +14,8 @@ use crate::fixture::Gateway;
 /// Far more than any of them may send.
 const MOST: usize = 200_000;
 const SOON: Duration = Duration::from_secs(10);
+/// Of a backend, for as many streams as twelve connections may reset; without a look first it is one for each.
+const RESET_CONNECTIONS_MAX: usize = 64;
 const MEMORY_GROWTH_MAX_KIB: u64 = 96 << 10;
 
 /// Four connections flood, again when they are ended, while a client goes on asking. Each must be ended before it has
@@ -65,7 +67,12 @@ fn pings_settings_priorities_and_windows_without_end_are_refused() {
 
 #[test]
 fn streams_that_are_opened_and_reset_at_once_are_refused() {
-    flood("rapid reset");
+    let gateway = flood("rapid reset");
+    let connections = gateway.backend.connections();
+    assert!(
+        connections <= RESET_CONNECTIONS_MAX,
+        "{connections} connections for streams that ended at once"
+    );
 }
 
 #[test]
@@ -111,4 +118,5 @@ fn thousands_of_fields_are_refused_before_they_are_work() {
     let answer = raw.until(kind::HEADERS);
     assert_eq!(answer.stream, 1);
     assert_eq!(gateway.backend.count(), 0);
+    flood("thousands of fields"); // a refusal earns nothing
 }

@@ -88,6 +88,7 @@ impl Client {
             let client = &*active.0;
             match client.exchange(asked, place).await {
                 Sent::Whole => client.line.meter.borrow_mut().exchange_ended(),
+                Sent::Refused => client.line.meter.borrow_mut().refused(),
                 Sent::Cut => client.thread.cut.set(client.thread.cut.get() + 1),
             }
         }));
@@ -159,15 +160,17 @@ impl Client {
     ) -> Option<Response> {
         let mut serving = pin!(serve(&self.thread.state, request));
         poll_fn(|context| {
+            // First: most streams that are reset are so before they are looked at.
+            if respond.poll_reset(context).is_ready() {
+                return Poll::Ready(None);
+            }
             match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context))) {
-                Ok(Poll::Ready(response)) => return Poll::Ready(Some(response)),
-                Ok(Poll::Pending) => {},
+                Ok(served) => served.map(Some),
                 Err(_panic) => {
                     let failed = StatusCode::INTERNAL_SERVER_ERROR;
-                    return Poll::Ready(Some(Response::new(failed, Bytes::new())));
+                    Poll::Ready(Some(Response::new(failed, Bytes::new())))
                 },
             }
-            respond.poll_reset(context).map(|_why| None)
         })
         .await
     }

@@ -18,6 +18,8 @@ const EARNED_PER_SECOND: u32 = 50;
 const EARNED_BY_EXCHANGE: u32 = 5;
 /// What a piece of data earns: the windows that the client opens for it.
 const EARNED_BY_DATA: u32 = 4;
+/// What a stream costs that is no request: what its answer has earned, and some.
+const COST_OF_REFUSAL: u32 = EARNED_BY_DATA + 4;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEAD_BYTES: usize = 9;
 
@@ -192,6 +194,11 @@ impl Meter {
     /// A request was answered whole.
     pub(super) fn exchange_ended(&mut self) {
         self.left = (self.left + EARNED_BY_EXCHANGE).min(BUDGET);
+    }
+
+    /// A stream was no request, and that was answered.
+    pub(super) fn refused(&mut self) {
+        self.left = self.left.saturating_sub(COST_OF_REFUSAL);
     }
 
     /// Data is sent.

@@ -1,6 +1,6 @@
 //! An answer on a stream: head, data as the client's windows allow, trailers.
 //!
-//! Nothing is asked of a backend that the client has no room for: a stream that nobody reads holds one
+//! Nothing is asked of a backend that the client has no room for, unless it is small: a stream that nobody reads holds one
 //! piece, and for so long as a client may block an answer.
 
 use std::cell::Cell;
@@ -24,11 +24,16 @@ use crate::message::{Response, ResponseBody};
 
 /// How long an answer that comes early waits before it closes its stream.
 const EARLY_END_WAIT: Duration = Duration::from_millis(10);
+/// An answer of this size is taken from its backend whether the client has room for it or not: it holds less than the
+/// stream itself, and a connection to the backend would be held for it.
+const SMALL_BYTES: u64 = 4 * 1024;
 
 /// How an answer went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     Whole,
+    /// The stream was no request; its client has earned nothing by it.
+    Refused,
     /// Cut short: the client can see it.
     Cut,
 }
@@ -84,7 +89,10 @@ impl Way<'_> {
         let mut response = Response::new(status, body.into());
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers.insert(header::CONTENT_TYPE, text);
-        self.send(false, response).await
+        match self.send(false, response).await {
+            Sent::Whole | Sent::Refused => Sent::Refused,
+            Sent::Cut => Sent::Cut,
+        }
     }
 
     async fn send_full(&mut self, head: Head, bytes: Bytes) -> Sent {
@@ -112,11 +120,12 @@ impl Way<'_> {
             Ok(stream) => stream,
             Err(_) => return self.cut(),
         };
+        let is_small = announced.is_some_and(|announced| announced <= SMALL_BYTES);
         let mut total: u64 = 0;
         let fits = |total| announced.is_none_or(|announced| announced == total);
         loop {
-            // Nothing is taken from a backend that the client has no room for.
-            if room(self.client, &mut stream, 1).await == 0 {
+            // Nothing large is taken from a backend that the client has no room for.
+            if !is_small && room(self.client, &mut stream, 1).await == 0 {
                 return Sent::Cut;
             }
             let piece = next(&mut stream, &mut body).await;
