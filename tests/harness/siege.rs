@@ -2,18 +2,19 @@
 //! each flood of [`ATTACKS`], and what it costs the gateway.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::Builder;
 
-use crate::backend::Backend;
 use crate::h2::attack::{Attack, PATH};
 use crate::h2::{Client, Raw};
-use crate::http::{Reading, Stream};
 use crate::{Baton, pause, process};
 
 /// Frames of one connection, if nobody ends it.
@@ -23,6 +24,8 @@ const THINK: Duration = Duration::from_millis(5);
 /// What a healthy client may notice: this many times its own p99, or this if it is more.
 const TIMES_MAX: f64 = 5.0;
 const P99_MAX: Duration = Duration::from_millis(250);
+/// Connections that the backend lets wait to be accepted.
+const BACKLOG: u32 = 4096;
 /// By how much the worker may grow.
 const GROWTH_MAX_MB: f64 = 96.0;
 
@@ -40,7 +43,6 @@ pub struct Plan {
 /// A gateway, and a backend that counts.
 struct Besieged {
     baton: Baton,
-    _backend: Backend,
     asked: Arc<AtomicU64>,
 }
 
@@ -80,10 +82,9 @@ pub fn run(attacks: &[Attack], plan: Plan) -> Vec<Report> {
 impl Besieged {
     fn start() -> Self {
         let asked = Arc::<AtomicU64>::default();
-        let count = Arc::clone(&asked);
-        let backend = Backend::by_connection(move |socket| answer(socket, &count));
-        let baton = Baton::start(&config(&backend.host()));
-        Self { baton, _backend: backend, asked }
+        let host = serve(Arc::clone(&asked));
+        let baton = Baton::start(&config(&host));
+        Self { baton, asked }
     }
 
     fn attack(&self, attack: Attack, plan: Plan) -> Report {
@@ -169,11 +170,34 @@ fn get(mut client: Client) -> Option<Client> {
     (answer.status == 200).then_some(client)
 }
 
-fn answer(socket: TcpStream, count: &AtomicU64) {
-    let mut stream = Stream::new(socket);
-    while let Ok(Some(_)) = stream.message(Reading::Request) {
-        count.fetch_add(1, Ordering::Relaxed);
-        if stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_err() {
+/// A backend that takes all who come, as real ones do: one thread serves them, until the process ends.
+fn serve(asked: Arc<AtomicU64>) -> String {
+    let (tell, told) = std::sync::mpsc::channel();
+    drop(thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            let listener = socket.listen(BACKLOG).unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            while let Ok((socket, _)) = listener.accept().await {
+                drop(tokio::spawn(answer(socket, Arc::clone(&asked))));
+            }
+        });
+    }));
+    format!("http://{}", told.recv().unwrap())
+}
+
+/// Answers what is asked; requests have no body here.
+async fn answer(mut socket: TcpStream, asked: Arc<AtomicU64>) {
+    let mut head = Vec::new();
+    while socket.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
+        if !head.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        head.clear();
+        asked.fetch_add(1, Ordering::Relaxed);
+        if socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.is_err() {
             return;
         }
     }
