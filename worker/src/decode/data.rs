@@ -210,10 +210,15 @@ pub(super) fn sort_family<T: Copy>(
     order: impl Fn(&T, &T) -> Ordering,
 ) {
     let Some(children) = family.get_mut(mark..) else { return };
-    children.sort_by(&order);
-    let equal = |a: &T, b: &T| order(a, b) == Ordering::Equal;
-    if children.array_windows().any(|[a, b]| equal(a, b)) {
-        drop_repeated(family, mark, equal);
+    // What stands side by side in the end has been compared.
+    let mut repeated = false;
+    children.sort_by(|a, b| {
+        let found = order(a, b);
+        repeated |= found == Ordering::Equal;
+        found
+    });
+    if repeated {
+        drop_repeated(family, mark, |a, b| order(a, b) == Ordering::Equal);
     }
 }
 

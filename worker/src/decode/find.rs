@@ -1,7 +1,7 @@
 //! Fields of data by their paths, wherever they stand: in an index, or in one piece of JSON.
 
 use super::data::{Data, Document, Value};
-use super::json::{Child, Inside, is_text};
+use super::json::{Cursor, inside, is_text};
 
 impl Data {
     /// The field at the end of a path through objects, as KrakenD looks it up: where the path cannot be
@@ -48,9 +48,15 @@ impl Document {
                 members.find(|entry| self.key(entry.key()) == name).map(|entry| entry.value)
             },
             Value::Verbatim(span) => {
-                let mut members = Inside::new(&self.input, span);
-                let is_it = |child: &Child| is_text(child.key.of(&self.input), name);
-                members.find(is_it).map(|child| Value::Verbatim(child.value))
+                let mut cursor = Cursor::new(&self.input, span.start as usize);
+                while cursor.goes_on() {
+                    let key = cursor.key();
+                    let value = cursor.value();
+                    if is_text(inside(key), name) {
+                        return Some(Value::Verbatim(value));
+                    }
+                }
+                None
             },
             Value::Plain(_) | Value::Opaque(..) | Value::Array(_) => None,
         }

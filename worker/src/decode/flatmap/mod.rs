@@ -6,13 +6,19 @@
 //! KrakenD: a `move` between paths of one length only renames; deleting all children leaves `null`; an
 //! operation with too few arguments panics at each request. Of several fields of one name the moved one stays.
 
+mod append;
+mod label;
 mod operate;
+mod read;
+mod top;
 mod tree;
 mod write;
 
 use baton_shared::config::node::{Node, Value};
 
 use super::data::Data;
+use label::Label;
+use top::Top;
 use tree::Tree;
 
 /// A compiled `flatmap_filter`.
@@ -40,11 +46,13 @@ enum Operation {
 type Path = Box<[Key]>;
 
 /// One key of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Key {
-    text: Box<[u8]>,
+    /// As a member's key in JSON.
+    written: Box<[u8]>,
     /// The place in a list that it names.
     index: Option<u32>,
+    is_wildcard: bool,
 }
 
 /// An operation that KrakenD panics of.
@@ -90,7 +98,8 @@ impl Flatmap {
     /// # Errors
     /// One of them lacks arguments.
     pub fn apply(&self, data: &Data) -> Result<Data, Broken> {
-        let mut tree = Tree::new(data);
+        let tops = Top::all(data);
+        let mut tree = Tree::new(&tops, if data.is_empty_object() { b"{}" } else { b"null" });
         for operation in &self.operations {
             match operation {
                 Operation::Move { from, to } => tree.move_all(from, to)?,
@@ -99,18 +108,26 @@ impl Flatmap {
                 Operation::Broken => return Err(Broken),
             }
         }
-        Ok(tree.into_data())
+        Ok(tree.into_data(data.written_bytes_guess()))
     }
 }
 
 impl Key {
     fn new(text: &str) -> Self {
         let index = text.parse().ok().filter(|index: &u32| index.to_string() == text);
-        Self { text: text.as_bytes().into(), index }
+        let written = top::written(text.as_bytes()).into();
+        Self { written, index, is_wildcard: text == "*" }
     }
 
-    fn is_wildcard(&self) -> bool {
-        *self.text == *b"*"
+    #[inline]
+    fn label(&self) -> Label<'_> {
+        self.index.map_or(Label::Key(&self.written), Label::Index)
+    }
+
+    /// Whether it leads to the child of this label.
+    #[inline]
+    fn leads_to(&self, label: Label<'_>) -> bool {
+        self.is_wildcard || label.is(self.label())
     }
 }
 

@@ -135,6 +135,35 @@ fn places_of_a_list_stay_what_they_were() {
 }
 
 #[test]
+fn items_of_a_list_stay_where_they_are_whatever_they_are_called() {
+    check_body("move l.0 l.1", r#"{"l":[1,2]}"#, r#"{"l":[1,2]}"#);
+    check_body("move l.1 l.0; move l.0 x", r#"{"l":[1,2]}"#, r#"{"l":[2],"x":1}"#);
+    check_body("del l.0; move l.1 x", r#"{"l":[1,2,3]}"#, r#"{"l":[3],"x":2}"#);
+}
+
+#[test]
+fn what_an_operation_passed_by_the_next_one_enters() {
+    let body = r#"{"o":[{"a":{"b":1,"c":[{"d":2}]},"e":{"f":3}},{"a":{"b":4}}]}"#;
+    let expected = r#"{"o":[{"a":{"B":1,"c":[null]},"e":{"F":3}},{"a":{"B":4}}]}"#;
+    check_body("move o.*.a.b o.*.a.B; move o.*.e.f o.*.e.F; del o.0.a.c.*.d", body, expected);
+}
+
+#[test]
+fn as_many_as_there_are_can_be_brought_together() {
+    let list = |item: fn(u32) -> String| (0..50).map(item).collect::<Vec<_>>().join(",");
+    let body = format!(r#"{{"a":1,"l":[{}]}}"#, list(|id| format!(r#"{{"id":{id}}}"#)));
+    check_body("move l.*.id id; del l", &body, r#"{"a":1,"id":49}"#);
+    let (nulls, ids) = (list(|_| "null".to_owned()), list(|id| id.to_string()));
+    check_body("move l.*.id l.id", &body, &format!(r#"{{"a":1,"l":[{nulls},{ids}]}}"#));
+}
+
+#[test]
+fn what_was_copied_can_be_added_to() {
+    let body = r#"{"a":[[]],"b":[],"c":1,"d":2}"#;
+    check_body("move c a.0.x; append a b; move d b.0.x", body, r#"{"b":[[1,2]]}"#);
+}
+
+#[test]
 fn lists_are_appended_and_the_source_goes() {
     check("append l2 l1", "l1 l2", r#"{"l1":[1,2,3]}"#);
     check("append le l1", "l1 le", r#"{"l1":[1,2]}"#);

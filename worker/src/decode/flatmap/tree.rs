@@ -1,230 +1,216 @@
 //! Data as a tree of labels, read as far as operations enter it.
+//!
+//! All data is JSON as it leaves the gateway here: labels and leaves are pieces of it, and nothing is copied before it
+//! is written.
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
-
-use super::Key;
-use crate::decode::data::{Data, Document, Entry, Value};
-use crate::decode::json::{self, Inside, unescape};
+use super::label::Label;
+use super::read::Open;
+use super::top::Top;
+use crate::decode::data::{Span, offset, sort_family};
 
 /// The tree over some data.
+#[derive(Debug)]
 pub(super) struct Tree<'a> {
-    pub(super) documents: &'a [Document],
     /// The first is the root.
-    pub(super) nodes: Vec<Node<'a>>,
+    nodes: Vec<Node<'a>>,
+    /// The children of each node, in one piece.
+    families: Vec<Place>,
+    /// For whoever reads or writes: containers that have not ended, children that are no family yet.
+    pub(super) open: Vec<Open>,
+    pub(super) held: Vec<Place>,
 }
+
+/// Where a node is.
+pub(super) type Place = u32;
 
 /// The root's place.
-pub(super) const ROOT: usize = 0;
+pub(super) const ROOT: Place = 0;
 
 /// An object, a list, or a leaf.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Node<'a> {
+    pub(super) label: Label<'a>,
     /// What it is without children.
-    pub(super) leaf: Leaf,
+    pub(super) json: &'a [u8],
+    /// Its children among the families, and where the room for more ends.
+    pub(super) family: Span,
+    pub(super) room: u32,
+    pub(super) inside: Inside,
     /// With children it is a list; otherwise an object.
     pub(super) list: bool,
-    pub(super) edges: Edges<'a>,
+    pub(super) order: Order,
 }
 
-/// A node without children.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Leaf {
-    /// `null`; what had children and lost them all.
-    Null,
-    EmptyObject,
-    EmptyList,
-    /// What stands in a document.
-    Value {
-        document: usize,
-        value: Value,
-    },
-}
-
-/// The children of a node.
-#[derive(Clone, Debug)]
-pub(super) enum Edges<'a> {
-    /// Nobody has looked yet: they stand in the leaf's document.
+/// Whether the children of a node are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    /// They stand in its JSON.
     Unread,
-    Read(Vec<Edge<'a>>),
+    /// They are; or nobody sees parts of it.
+    Known,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Edge<'a> {
-    pub(super) label: Label<'a>,
-    pub(super) node: usize,
-}
-
-/// A member's key, or a place in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Label<'a> {
-    Text(Cow<'a, [u8]>),
-    Index(u32),
-}
-
-impl Label<'_> {
-    pub(super) fn is(&self, key: &Key) -> bool {
-        match self {
-            Self::Text(text) => **text == *key.text,
-            Self::Index(index) => key.index == Some(*index),
-        }
-    }
-
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Index(one), Self::Index(other)) => one == other,
-            (Self::Text(one), Self::Text(other)) => one == other,
-            _ => self.text() == other.text(),
-        }
-    }
-
-    /// In the order of their bytes.
-    pub(super) fn order(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Text(one), Self::Text(other)) => one.cmp(other),
-            _ => self.text().cmp(&other.text()),
-        }
-    }
-
-    pub(super) fn text(&self) -> Cow<'_, [u8]> {
-        match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Index(index) => Cow::Owned(index.to_string().into_bytes()),
-        }
-    }
-}
-
-impl<'a> From<&'a Key> for Label<'a> {
-    fn from(key: &'a Key) -> Self {
-        key.index.map_or(Self::Text(Cow::Borrowed(&key.text)), Self::Index)
-    }
+/// How the children of a node stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As JSON has them: keys ascend, places in a list count up from zero.
+    Kept,
+    Lost,
 }
 
 impl<'a> Node<'a> {
-    pub(super) const fn leaf(leaf: Leaf) -> Self {
-        Self { leaf, list: false, edges: Edges::Unread }
+    /// A piece of JSON.
+    #[inline]
+    pub(super) fn leaf(label: Label<'a>, json: &'a [u8]) -> Self {
+        let first = json.first().copied().unwrap_or(0);
+        let inside = if matches!(first, b'{' | b'[') { Inside::Unread } else { Inside::Known };
+        let (family, list) = (Span::default(), first == b'[');
+        Self { label, json, family, room: 0, inside, list, order: Order::Kept }
     }
 
-    pub(super) const fn with(list: bool, edges: Vec<Edge<'a>>) -> Self {
-        Self { leaf: Leaf::Null, list, edges: Edges::Read(edges) }
+    /// What has no children yet, or lost them all.
+    #[inline]
+    pub(super) fn null(label: Label<'a>) -> Self {
+        Self::leaf(label, b"null")
     }
 }
 
-/// The name of a member, and what stands there.
-type Child<'a> = (Option<Cow<'a, [u8]>>, Value);
-
 impl<'a> Tree<'a> {
-    pub(super) fn new(data: &'a Data) -> Self {
+    /// The tree over an object with these fields; `json` is what it is without any.
+    pub(super) fn new(tops: &'a [Top<'a>], json: &'a [u8]) -> Self {
+        let root = Node { inside: Inside::Known, ..Node::leaf(Label::Index(0), json) };
         let mut tree =
-            Self { documents: &data.documents, nodes: vec![Node::with(false, Vec::new())] };
-        let fields = data.root.as_deref().unwrap_or_default();
-        let edges = fields
-            .iter()
-            .filter_map(|field| {
-                let document = data.document(field)?;
-                let leaf =
-                    Leaf::Value { document: field.document as usize, value: field.entry.value };
-                let label = Label::Text(Cow::Borrowed(document.key(field.entry.key())));
-                Some(Edge { label, node: tree.add(Node::leaf(leaf)) })
-            })
-            .collect();
-        let is_empty_object = data.is_empty_object();
-        if let Some(root) = tree.nodes.get_mut(ROOT) {
-            root.edges = Edges::Read(edges);
-            root.leaf = if is_empty_object { Leaf::EmptyObject } else { Leaf::Null };
-        }
+            Self { nodes: vec![root], families: Vec::new(), open: Vec::new(), held: Vec::new() };
+        let children: Vec<Place> = tops.iter().map(|top| tree.add(top.node())).collect();
+        tree.adopt(ROOT, &children);
         tree
     }
 
-    pub(super) fn add(&mut self, node: Node<'a>) -> usize {
+    #[inline]
+    pub(super) fn add(&mut self, node: Node<'a>) -> Place {
         self.nodes.push(node);
-        self.nodes.len() - 1
+        offset(self.nodes.len() - 1)
     }
 
-    /// The children of a node, read if they were not.
-    pub(super) fn edges(&mut self, node: usize) -> &mut Vec<Edge<'a>> {
-        if let Some(Node { edges: Edges::Unread, leaf, .. }) = self.nodes.get(node) {
-            let (list, edges) = self.read(*leaf);
-            if let Some(node) = self.nodes.get_mut(node) {
-                node.list = list;
-                if !edges.is_empty() {
-                    node.leaf = Leaf::Null;
-                }
-                node.edges = Edges::Read(edges);
-            }
+    // Every place was given by `add`, and no node ever goes.
+    #[inline]
+    pub(super) fn node(&self, place: Place) -> &Node<'a> {
+        &self.nodes[place as usize]
+    }
+
+    #[inline]
+    pub(super) fn node_mut(&mut self, place: Place) -> &mut Node<'a> {
+        &mut self.nodes[place as usize]
+    }
+
+    /// The children of a node that was read.
+    #[inline]
+    pub(super) fn children(&self, node: Place) -> &[Place] {
+        self.node(node).family.of(&self.families)
+    }
+
+    /// Where the first child of this label stands among those of a node that was read.
+    #[inline]
+    pub(super) fn position(&self, node: Place, label: Label<'_>) -> Option<usize> {
+        let Node { list, order, .. } = *self.node(node);
+        let children = self.children(node);
+        match label {
+            Label::Index(index) if list && order == Order::Kept => {
+                Some(index as usize).filter(|index| *index < children.len())
+            },
+            label => children.iter().position(|child| self.node(*child).label.is(label)),
         }
-        match self.nodes.get_mut(node).map(|node| &mut node.edges) {
-            Some(Edges::Read(edges)) => edges,
-            // Every place was given by `add`, and what is unread was read just now.
-            Some(Edges::Unread) | None => unreachable!("a node that is not there"),
+    }
+
+    /// The first child of this label, of a node that was read.
+    #[inline]
+    pub(super) fn child(&self, node: Place, label: Label<'_>) -> Option<Place> {
+        let index = self.position(node, label)?;
+        self.children(node).get(index).copied()
+    }
+
+    /// Gives a node all its children, which are in the order of JSON.
+    pub(super) fn adopt(&mut self, node: Place, children: &[Place]) {
+        let start = self.families.len();
+        self.families.extend_from_slice(children);
+        let family = Span::new(start, self.families.len());
+        let node = self.node_mut(node);
+        (node.family, node.room, node.order) = (family, family.end, Order::Kept);
+    }
+
+    /// Adds a child behind the others.
+    pub(super) fn push(&mut self, node: Place, child: Place) {
+        if self.node(node).family.end == self.node(node).room {
+            self.make_room(node);
         }
+        let node = self.node_mut(node);
+        let at = node.family.end as usize;
+        (node.family.end, node.order) = (node.family.end + 1, Order::Lost);
+        self.families[at] = child;
     }
 
-    /// The child of this label.
-    pub(super) fn child(&mut self, node: usize, key: &Key) -> Option<usize> {
-        self.edges(node).iter().find(|edge| edge.label.is(key)).map(|edge| edge.node)
+    /// Moves the children of a node to where there is room for as many again.
+    fn make_room(&mut self, node: Place) {
+        let Span { start, end } = self.node(node).family;
+        let moved = self.families.len();
+        self.families.extend_from_within(start as usize..end as usize);
+        let family = Span::new(moved, self.families.len());
+        let more = (end - start).max(4) as usize;
+        self.families.resize(self.families.len() + more, ROOT);
+        let room = offset(self.families.len());
+        let node = self.node_mut(node);
+        (node.family, node.room) = (family, room);
     }
 
-    /// Whether it is a list, and its children.
-    fn read(&mut self, leaf: Leaf) -> (bool, Vec<Edge<'a>>) {
-        let Leaf::Value { document: place, value } = leaf else {
-            return (matches!(leaf, Leaf::EmptyList), Vec::new());
-        };
-        let documents = self.documents;
-        let Some(document) = documents.get(place) else { return (false, Vec::new()) };
-        let (list, children): (bool, Vec<Child<'a>>) = match value {
-            Value::Object(span) => {
-                let members = span.of(&document.entries).iter();
-                let member =
-                    |entry: &Entry| (Some(Cow::Borrowed(document.key(entry.key()))), entry.value);
-                (false, members.map(member).collect())
-            },
-            Value::Array(span) => {
-                let items = span.of(&document.entries).iter();
-                (true, items.map(|entry| (None, entry.value)).collect())
-            },
-            Value::Verbatim(span) => match span.of(&document.input).first() {
-                Some(b'{') => {
-                    let members = Inside::new(&document.input, span);
-                    let member = |child: json::Child| {
-                        let key = said(child.key.of(&document.input));
-                        (Some(key), Value::Verbatim(child.value))
-                    };
-                    (false, listed(members.map(member)))
-                },
-                Some(b'[') => {
-                    let items = Inside::new(&document.input, span);
-                    (true, listed(items.map(|child| (None, Value::Verbatim(child.value)))))
-                },
-                Some(_) | None => (false, Vec::new()),
-            },
-            Value::Plain(_) | Value::Opaque(..) => (false, Vec::new()),
-        };
-        let edge = |(index, (key, value)): (u32, _)| Edge {
-            label: match key {
-                Some(key) => Label::Text(key),
-                None => Label::Index(index),
-            },
-            node: self.add(Node::leaf(Leaf::Value { document: place, value })),
-        };
-        (list, (0..).zip(children).map(edge).collect())
+    /// Takes a child out.
+    pub(super) fn remove(&mut self, node: Place, index: usize) -> Option<Place> {
+        let child = *self.children(node).get(index)?;
+        let Span { start, end } = self.node(node).family;
+        let at = start as usize + index;
+        self.families.copy_within(at + 1..end as usize, at);
+        let node = self.node_mut(node);
+        node.family.end -= 1;
+        if node.list {
+            node.order = Order::Lost;
+        }
+        Some(child)
     }
-}
 
-/// How many there are is not known; most have few.
-fn listed<'a>(children: impl Iterator<Item = Child<'a>>) -> Vec<Child<'a>> {
-    let mut list = Vec::with_capacity(16);
-    list.extend(children);
-    list
-}
-
-/// What the inside of a JSON string says.
-fn said(inside: &[u8]) -> Cow<'_, [u8]> {
-    // Keys are short.
-    if !inside.contains(&b'\\') {
-        return Cow::Borrowed(inside);
+    /// The children stand no longer as JSON has them.
+    pub(super) fn disorder(&mut self, node: Place) {
+        self.node_mut(node).order = Order::Lost;
     }
-    let mut text = Vec::with_capacity(inside.len());
-    unescape(inside, &mut text);
-    Cow::Owned(text)
+
+    /// Takes all children out.
+    pub(super) fn clear(&mut self, node: Place) {
+        let node = self.node_mut(node);
+        node.family.end = node.family.start;
+    }
+
+    /// Puts the children in the order in which they are written.
+    pub(super) fn sort(&mut self, node: Place) {
+        if self.node(node).order == Order::Kept {
+            return;
+        }
+        let mut written = std::mem::take(&mut self.held);
+        self.written(node, &mut written);
+        let start = self.node(node).family.start as usize;
+        let end = start + written.len();
+        self.families[start..end].copy_from_slice(&written);
+        let node = self.node_mut(node);
+        (node.family.end, node.order) = (offset(end), Order::Kept);
+        self.held = written;
+    }
+
+    /// The children as they are written: of a list all, of an object the last of each name, in order.
+    pub(super) fn written(&self, node: Place, written: &mut Vec<Place>) {
+        written.clear();
+        written.extend_from_slice(self.children(node));
+        let Node { list, order, .. } = *self.node(node);
+        if list || order == Order::Kept {
+            return;
+        }
+        let label = |child: &Place| self.node(*child).label;
+        sort_family(written, 0, |one, other| label(one).order(label(other)));
+    }
 }

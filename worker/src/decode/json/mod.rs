@@ -16,7 +16,7 @@ use scan::Source;
 
 use super::DecodeError;
 
-pub(crate) use inside::{Child, Inside};
+pub(crate) use inside::{Cursor, inside};
 pub(super) use root::{Root, decode};
 pub(crate) use unescape::{is_text, pieces, unescape};
 pub(crate) use walk::{Maker, walk};

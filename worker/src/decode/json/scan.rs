@@ -100,6 +100,12 @@ impl Source<'_> {
         }
     }
 
+    /// The end of a number or literal that is well-formed: where something follows it.
+    #[inline]
+    pub(super) fn word(self, start: usize) -> usize {
+        self.plain(start, stops_a_word, &WORD_STOPS)
+    }
+
     /// A string that will be written; begins behind the opening quote.
     #[inline(always)]
     pub(super) fn text(self, start: usize) -> Read<Text> {
@@ -294,6 +300,13 @@ const fn stops_a_skip(eight: u64) -> u64 {
     (controls | signs) & !eight & HIGH_BITS
 }
 
+/// High bits at commas and closing brackets; the lowest is right. The brackets differ in one bit.
+const fn stops_a_word(eight: u64) -> u64 {
+    let comma = zeros(eight ^ repeat(b','));
+    let bracket = zeros((eight | repeat(0x20)) ^ repeat(b'}'));
+    (comma | bracket) & !eight & HIGH_BITS
+}
+
 /// As [`stops_a_skip`], and at what output may have to spell otherwise: `&<>` and all but ASCII.
 /// One test finds `"` and `&`, which differ in one bit, another `<` and `>`.
 const fn stops_a_text(eight: u64) -> u64 {
@@ -311,6 +324,14 @@ const SKIP_STOPS: [bool; 256] = {
         table[byte] = byte < 0x20 || byte == b'"' as usize || byte == b'\\' as usize;
         byte += 1;
     }
+    table
+};
+
+const WORD_STOPS: [bool; 256] = {
+    let mut table = [false; 256];
+    table[b',' as usize] = true;
+    table[b'}' as usize] = true;
+    table[b']' as usize] = true;
     table
 };
 
