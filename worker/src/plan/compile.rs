@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_shared::config::model::{GoDuration, ServiceConfig, Wait};
+use baton_shared::config::model::{ServiceConfig, Wait};
 use baton_shared::config::node::Node;
 use baton_shared::control::message::{Invalid, Notice, Options, Policy};
 use baton_shared::words::{JsonPointer, KRAKEND_VERSION};
@@ -17,14 +17,10 @@ use super::soft::SoftPlan;
 use super::tls::ClientTlsTable;
 use super::unbuilt::{self, Unguarded, Verdict};
 use super::via::ViaTable;
-use super::{ClientPlan, DialPlan, Files, Plan, TellErrors};
-use super::{edge, endpoint, files, guard, lasting, metrics, payload, tls, wildcard};
-use crate::backend::balance::Balance;
-use crate::backend::exchange::Reuse;
+use super::{Files, Plan, TellErrors};
+use super::{client, edge, endpoint, files, guard, lasting, metrics, payload, tls, wildcard};
 use crate::backend::oauth2::ClientCredentials;
-use crate::backend::pool::PoolLimits;
 use crate::backend::resolve::Resolver;
-use crate::backend::resolve::conf::Servers;
 use crate::backend::via::Proxies;
 use crate::guards::api_keys::{self, Keys};
 use crate::guards::basic::{self, Checks, Users};
@@ -56,10 +52,6 @@ pub struct CompileOptions {
 const REFUSED: u8 = 255;
 /// Of a fault of the environment.
 const UNREADABLE: u8 = 1;
-/// KrakenD's default for idle connections per host.
-const IDLE_PER_HOST: i64 = 250;
-/// KrakenD's default for how long addresses are kept; less than a second is ignored.
-const KEEP_ADDRESSES: Duration = Duration::from_secs(30);
 
 /// What grows while a plan is compiled.
 #[derive(Debug)]
@@ -146,7 +138,7 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
         service_rate: None,
         service_tiers: None,
         stores: Stores::default(),
-        services: Services::new(keep_addresses(config)),
+        services: Services::new(client::keep_addresses(config)),
         shared: SharedParts::default(),
         key_sources: SourcesDraft::default(),
         credentials: Vec::new(),
@@ -194,10 +186,10 @@ pub fn compile(config: &ServiceConfig, options: &CompileOptions) -> Result<Plan,
     let client_tls = compiler.client_tls.into_plans(&options.files, is_tls_needed);
     let threads = threads(config, options);
     let hosts = compiler.hosts.into_hosts();
-    let client = client(config, threads);
+    let client = client::client(config, threads);
     let resolver = Resolver::new(
-        keep_addresses(config),
-        name_servers(config),
+        client::keep_addresses(config),
+        client::name_servers(config),
         compiler.services.into_services(),
     );
     let proxies = options.proxies.clone().with_own(compiler.vias.into_proxies());
@@ -296,58 +288,6 @@ fn threads(config: &ServiceConfig, options: &CompileOptions) -> usize {
     let asked = options.options.threads.map(usize::from);
     let written = || config.baton.threads.map(Into::into);
     asked.or_else(written).unwrap_or(options.threads).max(1)
-}
-
-fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
-    let share = |limit: i64| usize::try_from(limit).unwrap_or(0).div_ceil(threads);
-    let idle_per_host = match config.max_idle_connections_per_host {
-        0 => IDLE_PER_HOST,
-        limit => limit,
-    };
-    ClientPlan {
-        pool: PoolLimits {
-            idle_max: match config.max_idle_connections {
-                0 => usize::MAX,
-                limit => share(limit),
-            },
-            idle_per_host_max: share(idle_per_host),
-            idle_time_max: config.idle_connection_timeout.positive(),
-        },
-        balance: if threads == 1 { Balance::RoundRobin } else { Balance::Random },
-        reuse: if config.disable_keep_alives { Reuse::Never } else { Reuse::KeepAlive },
-        dial: dial(config),
-        head_time_max: config.response_header_timeout.positive(),
-        continue_time_max: config.expect_continue_timeout.positive(),
-    }
-}
-
-/// KrakenD (Go): a fallback delay below zero switches Happy Eyeballs off, one of zero is 300 ms; probes as they are by
-/// default come every 15 s, and below zero not at all.
-fn dial(config: &ServiceConfig) -> DialPlan {
-    const FALLBACK_AFTER: Duration = Duration::from_millis(300);
-    const PROBE_EVERY: Duration = Duration::from_secs(15);
-    let or = |duration: GoDuration, default| match duration.0 {
-        0 => Some(default),
-        _ => duration.positive(),
-    };
-    DialPlan {
-        time_max: config.dialer_timeout.positive(),
-        fallback_after: or(config.dialer_fallback_delay, FALLBACK_AFTER),
-        probe_every: or(config.dialer_keep_alive, PROBE_EVERY),
-    }
-}
-
-fn name_servers(config: &ServiceConfig) -> Servers {
-    match &*config.baton.name_servers {
-        [] => Servers::System,
-        servers => Servers::These(servers.into()),
-    }
-}
-
-/// `dns_cache_ttl`; less than a second is ignored.
-fn keep_addresses(config: &ServiceConfig) -> Duration {
-    let asked = config.dns_cache_ttl.positive();
-    asked.filter(|ttl| *ttl >= Duration::from_secs(1)).unwrap_or(KEEP_ADDRESSES)
 }
 
 /// What is not built: told, closed, or a reason to refuse.

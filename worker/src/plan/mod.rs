@@ -8,6 +8,7 @@ mod edge;
 pub(crate) mod block;
 mod backend;
 mod client_credentials;
+mod client;
 mod compile;
 mod endpoint;
 mod files;
