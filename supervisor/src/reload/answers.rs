@@ -1,4 +1,5 @@
-//! The hand at what workers fetched from others and their successors would have to fetch again: key sets.
+//! The hand at what workers fetched from others, or found out, and their successors would have to do again: key sets, tokens,
+//! who gave the right password.
 //!
 //! Kept as it came, in sealed memory; nothing in here reads it, and nothing of it is written anywhere.
 

@@ -7,7 +7,8 @@ use baton_tests::baton::Starter;
 use baton_tests::client::Client;
 use baton_tests::http::{Message, State};
 use baton_tests::until::PATIENCE;
-use baton_tests::{Baton, until};
+use baton_tests::{Baton, process, until};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// `htpasswd -nbB -C 4`: ann, `secret`; bob, `pass`.
@@ -75,6 +76,31 @@ fn only_those_of_the_file_pass_and_a_saved_file_is_in_force() {
     assert!(baton.log().contains("/extra_config/auth~1basic/htpasswd_path"), "{}", baton.log());
     assert!(!baton.log().contains("plain"), "a hash is no news: {}", baton.log());
     assert_eq!(ask(&baton, AS_BOB).status(), 200, "what serves goes on");
+}
+
+/// A password that takes about a second to check: whoever is answered sooner was known.
+#[test]
+fn who_was_known_is_known_after_a_reload_and_to_the_worker_that_follows_a_dead_one() {
+    // As `htpasswd -nbB -C 14`: ann's and bob's.
+    let users = json!({ "users": {
+        "ann": "$2y$14$kgwMKf0EeLVEvQPtp3Iap.EKhD7G.BdJWAk6G30cBoCr1lJ6Wdngu",
+        "bob": "$2y$14$kgwMKf0EeLVEvQPtp3Iap.vL6F8cy.M222JG.sYW4aYdueii0BJkG",
+    }});
+    let backend = Backend::start(|_| ok("{}"));
+    let mut config = config(&backend, &users, &json!({}));
+    let baton = Baton::start(&config);
+    assert_eq!(ask(&baton, AS_ANN).status(), 200);
+    config["timeout"] = json!("300ms");
+    assert_eq!(baton.reload_with(&config)["outcome"]["result"], "committed");
+    assert_eq!(ask(&baton, AS_ANN).status(), 200);
+    let dead = baton.serving_worker();
+    process::signal(dead, Signal::SIGKILL);
+    until("another worker serves", PATIENCE, || {
+        baton.workers().iter().any(|worker| worker.pid != dead)
+            && Client::try_connect(baton.address()).is_ok()
+    });
+    assert_eq!(ask(&baton, AS_ANN).status(), 200);
+    assert_eq!(ask(&baton, AS_BOB).status(), 503, "who is not known has no time to be checked");
 }
 
 #[test]

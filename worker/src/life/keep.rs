@@ -1,5 +1,5 @@
-//! What a worker fetched from others and its successor would have to fetch again: the supervisor keeps it, in sealed memory,
-//! and hands it on.
+//! What a worker fetched from others, or took its time to find out, and its successor would have to do again: the supervisor
+//! keeps it, in sealed memory, and hands it on.
 
 use std::sync::OnceLock;
 

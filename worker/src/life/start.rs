@@ -135,7 +135,7 @@ async fn keep_soft_state(
     Err(End::Failed)
 }
 
-/// What earlier workers fetched need not be fetched again: a provider may be down just now.
+/// What earlier workers fetched need not be fetched again: a provider may be down just now. Nor are passwords checked again.
 async fn take_answers(channel: &Channel, txn: u64, plan: &Plan) -> Result<(), End> {
     for name in plan.keys.names() {
         if let (Some(at), fds) = need_answer(channel, txn, &name).await?
@@ -148,6 +148,13 @@ async fn take_answers(channel: &Channel, txn: u64, plan: &Plan) -> Result<(), En
         let (_, fds) = need_answer(channel, txn, credentials.name()).await?;
         if let Some(content) = content(&fds) {
             credentials.remember(&content);
+        }
+    }
+    for users in &plan.passwords {
+        if let (Some(at), fds) = need_answer(channel, txn, &users.record()).await?
+            && let Some(content) = content(&fds)
+        {
+            users.remember(&content, at);
         }
     }
     Ok(())

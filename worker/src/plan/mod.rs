@@ -70,7 +70,7 @@ use crate::backend::via::{Proxies, Proxy};
 use crate::connection::EdgeLimits;
 use crate::connection::tunnel;
 use crate::files::Site;
-use crate::guards::basic::Checks;
+use crate::guards::basic::{Checks, Users};
 use crate::guards::client_ip::ClientIp;
 use crate::guards::jwt::{KeyStore, Revoker};
 use crate::guards::service::ServiceGuards;
@@ -136,6 +136,8 @@ pub struct Plan {
     pub(crate) credentials: Box<[Arc<ClientCredentials>]>,
     /// `auth/revoker`
     pub(crate) revoker: Option<Arc<Revoker>>,
+    /// `auth/basic`: the users of all blocks.
+    pub(crate) passwords: Box<[Arc<Users>]>,
     /// Who checks passwords, beside the serving threads.
     pub(crate) checks: Checks,
     /// Good tokens that a thread remembers.
@@ -259,9 +261,10 @@ impl Plan {
         tokio::join!(self.resolver.warm(names), self.keys.warm());
     }
 
-    /// Whom to tell of what is fetched from now on and a later worker may need.
+    /// Whom to tell of what is found out from now on and a later worker may need.
     pub(crate) fn tell_of_fetched(&self, keeper: &UnboundedSender<Fetched>) {
         self.keys.tell_of(keeper.clone());
+        self.passwords.iter().for_each(|one| one.tell_of(keeper.clone()));
         self.credentials.iter().for_each(|one| one.tell_of(keeper.clone()));
     }
 

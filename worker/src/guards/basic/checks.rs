@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use baton_shared::log;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use super::known::Turns;
 use super::{Credentials, Name, Users};
 
 /// Checks that wait; further ones are refused (503).
@@ -52,11 +50,11 @@ impl Checks {
 
 fn start(threads: usize) -> SyncSender<Job> {
     let (queue, jobs) = sync_channel(WAITING_MAX);
-    let shared = Arc::new((Mutex::new(jobs), Mutex::new(Turns::new())));
+    let shared = Arc::new(Mutex::new(jobs));
     for nth in 0..threads {
-        let shared = Arc::clone(&shared);
+        let jobs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name(format!("check-{nth}"));
-        if let Err(error) = thread.spawn(move || run(&shared.0, &shared.1)) {
+        if let Err(error) = thread.spawn(move || run(&jobs)) {
             log::error("SERVICE: Basic", format!("no thread to check passwords: {error}"));
         }
     }
@@ -64,21 +62,13 @@ fn start(threads: usize) -> SyncSender<Job> {
 }
 
 /// As long as the plan lives.
-fn run(jobs: &Mutex<Receiver<Job>>, good: &Mutex<Turns>) {
-    let good = || good.lock().unwrap_or_else(PoisonError::into_inner);
+fn run(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { users, credentials, name, answer }) = next else { return };
         // Who has gone meanwhile needs no answer.
-        if answer.is_closed() {
-            continue;
+        if !answer.is_closed() {
+            let _gone = answer.send(users.check(&credentials, name));
         }
-        // The lock is not held while a hash is computed.
-        let is_known = good().has(&name, Instant::now());
-        let is_good = is_known || users.verify(&credentials);
-        if is_good && !is_known {
-            good().keep(name, Instant::now());
-        }
-        let _gone = answer.send(is_good);
     }
 }

@@ -13,20 +13,25 @@ mod known;
 mod password;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::hmac;
+use baton_shared::words::{Monotonic, hex};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
 use super::jwt::base64url;
+use crate::life::keep::{Fetched, Keeper};
 use crate::message::Head;
 use crate::plan::ThreadState;
 
 pub(crate) use checks::Checks;
 pub(crate) use compile::{compile, compile_service, files};
+use known::Turns;
 pub(crate) use known::{Known, Name};
-use password::Hash;
+use password::{Hash, piece};
 
 /// The longest field that is read.
 const FIELD_BYTES_MAX: usize = 4_096;
@@ -44,8 +49,11 @@ pub(crate) enum Basic {
 pub(crate) struct Users {
     by_name: HashMap<Box<[u8]>, usize>,
     hashes: Box<[Hash]>,
-    /// Of this process and of these users alone.
+    /// Of these users alone: of their names and hashes.
     key: hmac::Key,
+    /// Who was found good a moment ago; they are told to later workers.
+    good: Mutex<Turns>,
+    keeper: Keeper,
 }
 
 /// What a client says of itself.
@@ -67,13 +75,13 @@ impl Basic {
         let Self::Live(users) = self else { return Err(Refusal::NoCredentials) };
         let credentials = Credentials::of(head).ok_or(Refusal::NoCredentials)?;
         let name = users.name(&credentials.pair);
-        if thread.credentials.has(&name, Instant::now()) {
+        if thread.credentials.has(&name, Monotonic::now()) {
             return Ok(());
         }
         let answer = thread.plan.checks.ask(users, credentials, name).ok_or(Refusal::Limited)?;
         match timeout_at(deadline, answer).await {
             Ok(Ok(true)) => {
-                thread.credentials.keep(name, Instant::now());
+                thread.credentials.keep(name, Monotonic::now());
                 Ok(())
             },
             Ok(Ok(false)) => Err(Refusal::NoCredentials),
@@ -83,13 +91,55 @@ impl Basic {
 }
 
 impl Users {
-    fn new(users: HashMap<Box<[u8]>, Hash>) -> Result<Self, aws_lc_rs::error::Unspecified> {
+    fn new(users: HashMap<Box<[u8]>, Hash>) -> Self {
+        let mut users: Vec<_> = users.into_iter().collect();
+        users.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut sum = Context::new(&SHA256);
+        for (name, hash) in &users {
+            piece(&mut sum, name);
+            hash.feed(&mut sum);
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, sum.finish().as_ref());
         let (by_name, hashes): (HashMap<_, _>, Vec<_>) =
             users.into_iter().enumerate().map(|(nth, (name, hash))| ((name, nth), hash)).unzip();
-        let mut seed = [0; 32];
-        aws_lc_rs::rand::fill(&mut seed)?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &seed);
-        Ok(Self { by_name, hashes: hashes.into(), key })
+        let (good, keeper) = (Mutex::new(Turns::new()), Keeper::default());
+        Self { by_name, hashes: hashes.into(), key, good, keeper }
+    }
+
+    /// What later workers with the same users ask for; tells nothing of them.
+    pub(crate) fn record(&self) -> String {
+        format!("basic {}", hex(&self.name(b"known")))
+    }
+
+    /// Whom to tell of those that are found good from now on.
+    pub(crate) fn tell_of(&self, keeper: UnboundedSender<Fetched>) {
+        self.keeper.set(keeper);
+    }
+
+    /// An earlier worker found them good; what cannot be read is checked anew.
+    pub(crate) fn remember(&self, content: &[u8], begun: Monotonic) {
+        if let Some(earlier) = Turns::read(begun, content) {
+            *self.good() = earlier;
+        }
+    }
+
+    fn good(&self) -> MutexGuard<'_, Turns> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Slow, if nobody asked it a moment ago. The lock is not held while a hash is computed.
+    fn check(&self, credentials: &Credentials, name: Name) -> bool {
+        if self.good().has(&name, Monotonic::now()) {
+            return true;
+        }
+        if !self.verify(credentials) {
+            return false;
+        }
+        let mut good = self.good();
+        good.keep(name, Monotonic::now());
+        let (begun, content) = good.written_down();
+        self.keeper.keep(|| self.record(), begun, content);
+        true
     }
 
     fn name(&self, pair: &[u8]) -> Name {

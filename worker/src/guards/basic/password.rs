@@ -3,7 +3,7 @@
 //! Not here: what it encrypts by `crypt` (DES) and what it leaves in clear text.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, digest};
 use bcrypt::HashParts;
 use md5::{Digest as _, Md5};
 
@@ -62,6 +62,16 @@ impl Hash {
         !matches!(self, Self::Bcrypt(_))
     }
 
+    /// Into a hash over all users: other passwords give another one.
+    pub(super) fn feed(&self, sum: &mut Context) {
+        let parts: [&[u8]; 2] = match self {
+            Self::Bcrypt(hash) => [hash.as_bytes(), b""],
+            Self::Apache { salt, sum } => [salt.as_bytes(), sum],
+            Self::Sha1(sum) => [sum, b""],
+        };
+        parts.iter().for_each(|part| piece(sum, part));
+    }
+
     /// Whether this is the password. Takes its time; of bcrypt 72 bytes count.
     pub(super) fn is_of(&self, password: &[u8]) -> bool {
         match self {
@@ -75,6 +85,12 @@ impl Hash {
             },
         }
     }
+}
+
+/// Its length and itself, so that no two lists of pieces read the same.
+pub(super) fn piece(sum: &mut Context, bytes: &[u8]) {
+    sum.update(&bytes.len().to_le_bytes());
+    sum.update(bytes);
 }
 
 impl std::fmt::Debug for Hash {

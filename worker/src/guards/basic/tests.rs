@@ -113,6 +113,47 @@ fn a_name_that_nobody_has_is_compared_with_the_password_of_somebody_and_refused(
 }
 
 #[test]
+fn who_is_known_is_known_to_a_later_worker_unless_the_users_changed() {
+    let users = |password: &str| format!(r#"{{"users":{{"ann":"{}"}}}}"#, hash(password));
+    let block = users("p");
+    let of = |bench: &Bench| Arc::clone(&bench.0.plan.passwords[0]);
+    let first = Bench::new(&block, "{}", "");
+    let (keeper, mut told) = tokio::sync::mpsc::unbounded_channel();
+    first.0.plan.tell_of_fetched(&keeper);
+    assert_eq!(first.with("ann:x"), Err(Refusal::NoCredentials));
+    assert!(told.try_recv().is_err(), "nobody was good");
+    assert_eq!(first.with("ann:p"), Ok(()));
+    let Fetched { name, at, content } = told.try_recv().unwrap();
+    assert_eq!(name, of(&first).record());
+
+    let name_of = |users: &Users| users.name(b"ann:p");
+    let knows = |bench: &Bench| of(bench).good().has(&name_of(&of(bench)), Monotonic::now());
+    let same = Bench::new(&block, "{}", "");
+    assert_eq!(of(&same).record(), name);
+    assert!(!knows(&same));
+    of(&same).remember(&content, at);
+    assert!(knows(&same));
+    // Another hash of the same password, another name, one more: other users.
+    for block in [
+        users("p"),
+        block.replace("ann", "bob"),
+        block.replace("{\"ann", "{\"x\":\"{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\",\"ann"),
+    ] {
+        let other = Bench::new(&block, "{}", "");
+        assert_ne!(of(&other).record(), name);
+        of(&other).remember(&content, at);
+        assert!(!knows(&other), "{block}");
+    }
+}
+
+#[test]
+fn the_same_users_at_several_places_are_known_once() {
+    let block = format!(r#"{{"users":{{"ann":"{}"}}}}"#, hash("p"));
+    let plan = Bench::new(&block, &block, "");
+    assert_eq!(plan.0.plan.passwords.len(), 1);
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_with_its_place() {
     let refused = |root: &str, file: &str| {
         let invalid = plan(root, "{}", file).unwrap_err();
