@@ -2,15 +2,18 @@
 //!
 //! On the way: a look at one field, then that plan's limits, before those of the service and the endpoint: what is
 //! refused for its plan takes nothing from the others. A block costs nothing where it does not stand.
-//! Documented: the field `tier_key` names the plan, the first tier that fits it counts, `*` fits everybody. Here `*` also
-//! fits who names no plan, so that leaving the field out frees nobody; and what is not built (`policy`, Redis) refuses
-//! the start.
+//! Documented: the field `tier_key` names the plan, the first tier that fits it counts: by its name, by an expression on it
+//! (`policy`), or everybody (`*`). Here `*` also fits who names no plan, so that leaving the field out frees nobody; what is
+//! not built (Redis), and an expression that cannot be evaluated, refuses the start.
+
+use std::sync::Arc;
 
 use baton_shared::config::model::Namespace;
 use baton_shared::config::node::{Node, Value};
 use baton_shared::words::JsonPointer;
 
 use super::Refusal;
+use super::cel::OfValue;
 use super::rate_limit::{self, RateConfig, RateLimit, Tokens};
 use crate::plan::Compiler;
 use crate::plan::settings::{member, string};
@@ -28,10 +31,12 @@ pub(crate) struct Tiered {
 }
 
 /// Whose tier it is: `tier_value_as`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Fits {
     /// `literal`: who names exactly this.
     Plan(Box<str>),
+    /// `policy`: who names one that this holds for.
+    Policy(Arc<OfValue>),
     /// `*`
     Everybody,
 }
@@ -48,6 +53,7 @@ impl Fits {
     fn takes(&self, plan: Option<&[u8]>) -> bool {
         match self {
             Self::Plan(name) => plan == Some(name.as_bytes()),
+            Self::Policy(policy) => plan.is_some_and(|plan| policy.holds_for(plan)),
             Self::Everybody => true,
         }
     }
@@ -93,16 +99,18 @@ pub(crate) fn read(
         compiler.refuse(&at, "must be a list of tiers, of at least one");
     }
     let owner = format!("{NAME}\0{owner}\0{}", key.unwrap_or_default());
-    let mut read = Vec::new();
+    let mut read: Vec<(Fits, RateConfig)> = Vec::new();
+    let ends =
+        |read: &[(Fits, RateConfig)]| read.iter().any(|(fits, _)| matches!(fits, Fits::Everybody));
     for (index, tier) in list.iter().enumerate() {
         let at = at.index(index);
-        if read.iter().any(|(fits, _)| *fits == Fits::Everybody) {
+        if ends(&read) {
             compiler.tell(&at, "is never reached: a tier before it is for `*`");
         }
         read.extend(one(compiler, tier, &at, &owner));
     }
     // One that was refused is not missed twice.
-    if read.len() == list.len() && !read.iter().any(|(fits, _)| *fits == Fits::Everybody) {
+    if read.len() == list.len() && !ends(&read) {
         let text =
             "limit nobody who names another plan, or none: end them with \"tier_value_as\": \"*\"";
         compiler.tell(&at, text);
@@ -117,11 +125,20 @@ fn one(
     owner: &str,
 ) -> Option<(Fits, RateConfig)> {
     let value = string(tier, "tier_value").unwrap_or_default();
-    let fits = match string(tier, "tier_value_as").unwrap_or("literal") {
+    let kind = string(tier, "tier_value_as").unwrap_or("literal");
+    let fits = match kind {
         "literal" => Fits::Plan(value.into()),
         "*" => Fits::Everybody,
+        "policy" => match OfValue::compile(value) {
+            Ok(policy) => Fits::Policy(Arc::new(policy)),
+            Err(why) => {
+                let text = format!("cannot be evaluated: {why}");
+                compiler.refuse(&at.key("tier_value"), text);
+                return None;
+            },
+        },
         other => {
-            let text = format!("`{other}` is not built; there are literal and *");
+            let text = format!("`{other}` is not known; there are literal, policy and *");
             compiler.refuse(&at.key("tier_value_as"), text);
             return None;
         },
@@ -136,7 +153,7 @@ fn one(
         return None;
     };
     let owner = match &fits {
-        Fits::Plan(name) => format!("{owner}\0literal\0{name}"),
+        Fits::Plan(_) | Fits::Policy(_) => format!("{owner}\0{kind}\0{value}"),
         Fits::Everybody => format!("{owner}\0*"),
     };
     Some((fits, compiler.rate_config(limit, &limit_at, &owner)))
@@ -216,6 +233,21 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_takes_the_plans_that_it_holds_for_and_nobody_without_one() {
+        let by = |policy: &str, capacity| {
+            tier(&format!(r#""tier_value":"{policy}","tier_value_as":"policy","#), capacity)
+        };
+        let (gold, users) = (by("value == 'gold'", 5), by("value.matches('^User-')", 3));
+        let limited =
+            plan(&format!(r#"{{"tier_key":"x-plan","tiers":[{gold},{users}]}}"#)).unwrap();
+        assert_eq!(passes(&limited, &[("X-Plan", "gold")]), 5);
+        assert_eq!(passes(&limited, &[("X-Plan", "User-1")]), 3);
+        assert_eq!(passes(&limited, &[("X-Plan", "User-2")]), 0, "the same tier");
+        assert_eq!(passes(&limited, &[("X-Plan", "guest")]), 10);
+        assert_eq!(passes(&limited, &[]), 10);
+    }
+
+    #[test]
     fn a_block_that_cannot_limit_refuses_the_start() {
         let star = tier(r#""tier_value_as":"*","#, 2);
         for (block, said) in [
@@ -230,7 +262,12 @@ mod tests {
             (
                 r#"{"tier_key":"x","tiers":[{"tier_value":"a","tier_value_as":"policy"}]}"#
                     .to_owned(),
-                "`policy` is not built",
+                "undeclared reference to 'a'",
+            ),
+            (
+                r#"{"tier_key":"x","tiers":[{"tier_value":"a","tier_value_as":"regex"}]}"#
+                    .to_owned(),
+                "`regex` is not known",
             ),
         ] {
             let text = plan(&block).unwrap_err();

@@ -9,15 +9,23 @@ use super::types::{Bindings, Type, more_general};
 
 /// The type of an expression, or what is wrong with it, in cel-go's words.
 pub(super) fn check(expression: &IdedExpr) -> Result<Type, String> {
-    let mut checker = Checker::default();
+    check_with(expression, &[])
+}
+
+/// The same, with these variables besides.
+pub(super) fn check_with<'a>(
+    expression: &'a IdedExpr,
+    variables: &[(&'a str, Type)],
+) -> Result<Type, String> {
+    let mut checker = Checker { bindings: Bindings::default(), scope: variables.to_vec() };
     let found = checker.expression(expression)?;
     Ok(checker.bindings.resolved(&found))
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Checker<'a> {
     bindings: Bindings,
-    /// Variables of comprehensions, the innermost last.
+    /// Further variables, those of comprehensions last, the innermost behind all.
     scope: Vec<(&'a str, Type)>,
 }
 

@@ -11,6 +11,7 @@ mod checker;
 mod compile;
 mod declared;
 mod functions;
+mod of_value;
 mod place;
 mod rewrite;
 mod types;
@@ -41,6 +42,7 @@ use crate::route::percent;
 use crate::script::draft::{Draft, fields_of_map};
 
 pub(crate) use compile::{of_backend, of_endpoint, rejecter};
+pub(crate) use of_value::OfValue;
 pub(crate) use place::{AtBackend, AtEndpoint};
 
 /// The expressions of an endpoint or of a backend.
