@@ -19,7 +19,7 @@ pub(crate) struct Jwk {
     /// `x5t#S256` as tokens name it; empty without one.
     pub(crate) x5t_s256: Box<str>,
     pub(crate) material: Material,
-    /// `use` and `key_ops` leave these.
+    /// `use`, `key_ops` and an `alg` that encrypts leave these.
     verifies: bool,
     signs: bool,
     /// `alg`, where it names one that we know.
@@ -128,7 +128,9 @@ impl Jwk {
             other => return Err(JwkError::Kind(other.to_owned())),
         };
         let may = |operation| of.has_operation(operation);
-        let is_for_signatures = of.text("use")?.is_none_or(|usage| usage == "sig");
+        let alg = of.text("alg")?;
+        let is_for_signatures =
+            of.text("use")?.is_none_or(|usage| usage == "sig") && !alg.is_some_and(encrypts);
         Ok(Self {
             kid: of.text("kid")?.unwrap_or_default().into(),
             x5t: of.thumbprint("x5t", 20)?,
@@ -136,7 +138,7 @@ impl Jwk {
             material,
             verifies: is_for_signatures && may("verify")?,
             signs: is_for_signatures && may("sign")?,
-            bound_to: of.text("alg")?.and_then(Algorithm::named),
+            bound_to: alg.and_then(Algorithm::named),
         })
     }
 
@@ -158,6 +160,12 @@ impl Jwk {
             Material::Ec { d, .. } | Material::Ed { d, .. } => d.is_some(),
         }
     }
+}
+
+/// Algorithms of JWE (RFC 7518 §4.1, §5.1). A name that nobody knows says nothing.
+fn encrypts(alg: &str) -> bool {
+    let of_jwe = ["RSA1_5", "RSA-OAEP", "ECDH-ES", "PBES2-", "A128", "A192", "A256", "dir"];
+    of_jwe.iter().any(|one| alg.starts_with(one))
 }
 
 fn rsa(of: &Members<'_>) -> Result<Material, JwkError> {
