@@ -97,6 +97,7 @@ fn validator(
         return Err(Trouble::Dead(IN_THE_CLEAR.to_owned()));
     }
     let algorithm = algorithm(&block)?;
+    refuse_short_key(&block)?;
     let view = View { algorithm, identify, purpose: Purpose::Verify };
     let keys = origin
         .keys(compiler, view, &namespace.at)
@@ -130,6 +131,16 @@ pub(super) fn algorithm_named(name: &str) -> Result<Algorithm, String> {
 
 fn algorithm(block: &Block<'_>) -> Result<Algorithm, Trouble> {
     algorithm_named(block.text("alg")?).map_err(|text| Trouble::Refused("alg", text))
+}
+
+/// KrakenD looks at the first four letters of such a key, and ends where there are fewer.
+fn refuse_short_key(block: &Block<'_>) -> Result<(), Trouble> {
+    let key = block.text("roles_key")?;
+    if block.flag("roles_key_is_nested")? && key.contains('.') && key.len() < 4 {
+        let text = format!("`{key}` is too short for a nested key: KrakenD does not start with it");
+        return Err(Trouble::Refused("roles_key", text));
+    }
+    Ok(())
 }
 
 fn places(block: &Block<'_>) -> Result<Places, WrongType> {
