@@ -109,3 +109,90 @@ fn a_token_serves_on_after_a_reload_while_its_server_is_down() {
     assert_eq!(backend.last().fields.first("authorization"), Some("Bearer T1"));
     assert_eq!((tokens.count(), backend.count()), (1, 2));
 }
+
+#[test]
+fn a_backend_that_takes_no_token_is_asked_once_more_and_not_again() {
+    let backend = Backend::start(|_| answer("401 Unauthorized", "", ""));
+    let tokens = token_server(Duration::ZERO);
+    let baton = Baton::start(&config(&backend.host(), &tokens.host()));
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        assert_eq!(Client::connect(baton.address()).get("/a").status(), 500);
+        counts.push((tokens.count(), backend.count()));
+    }
+    // A new token is not doubted; a kept one is, and its successor is not.
+    assert_eq!(counts, [(1, 1), (2, 3), (3, 5)]);
+}
+
+#[test]
+fn a_token_is_renewed_ten_seconds_before_its_end() {
+    let lives = AtomicUsize::new(0);
+    let tokens = Backend::start(move |_| {
+        let seconds = [10, 11 + 3600][lives.fetch_add(1, Ordering::SeqCst).min(1)];
+        let token = format!(r#"{{"access_token":"T","expires_in":{seconds}}}"#);
+        answer("200 OK", "Content-Type: application/json\r\n", &token)
+    });
+    let backend = Backend::start(|_| ok("{}"));
+    let baton = Baton::start(&config(&backend.host(), &tokens.host()));
+    for asked in [1, 2, 2] {
+        assert_eq!(Client::connect(baton.address()).get("/a").status(), 200);
+        assert_eq!(tokens.count(), asked);
+    }
+}
+
+#[test]
+fn a_token_server_that_is_down_is_told_and_asked_again_by_the_next_request() {
+    let is_up = std::sync::Arc::new(AtomicUsize::new(0));
+    let up = std::sync::Arc::clone(&is_up);
+    let tokens = Backend::start(move |_| match up.load(Ordering::SeqCst) {
+        0 => vec![Step::Close],
+        1 => answer("503 Service Unavailable", "", "later"),
+        _ => answer(
+            "200 OK",
+            "Content-Type: application/json\r\n",
+            r#"{"access_token":"T1","expires_in":3600}"#,
+        ),
+    });
+    let backend = Backend::start(|_| ok("{}"));
+    let baton = Baton::start(&config(&backend.host(), &tokens.host()));
+    for (state, status, told) in [
+        (0, 500, format!("Post \"{}\": EOF", tokens.host())),
+        (1, 500, "oauth2: cannot fetch token: 503 Service Unavailable\nResponse: later".to_owned()),
+        (2, 200, String::new()),
+    ] {
+        is_up.store(state, Ordering::SeqCst);
+        let answer = Client::connect(baton.address()).get("/a");
+        assert_eq!(answer.status(), status);
+        assert!(answer.text().contains(&told), "{}", answer.text());
+    }
+    assert_eq!(backend.count(), 1, "nobody is asked without a token");
+}
+
+#[test]
+fn a_token_server_may_lead_on_within_itself_and_credentials_go_to_nobody_else() {
+    let elsewhere = Backend::start(|_| ok(r#"{"access_token":"stolen"}"#));
+    let other = format!("Location: {}/token\r\n", elsewhere.host());
+    let tokens = Backend::start(move |request| match request.word(1) {
+        "/other" => answer("307 Temporary Redirect", &other, ""),
+        "/post" => answer("307 Temporary Redirect", "Location: /token\r\n", ""),
+        "/get" => answer("302 Found", "Location: token?a=1\r\n", ""),
+        "/circle" => answer("302 Found", "Location: /circle\r\n", ""),
+        _ => answer("200 OK", "Content-Type: application/json\r\n", r#"{"access_token":"T1"}"#),
+    });
+    let backend = Backend::start(|_| ok("{}"));
+    for (path, status, sent) in [
+        ("/post", 200, Some(("POST", "/token", "grant_type=client_credentials&scope="))),
+        ("/get", 200, Some(("GET", "/token?a=1", ""))),
+        ("/circle", 500, None),
+        ("/other", 500, None),
+    ] {
+        let baton = Baton::start(&config(&backend.host(), &format!("{}{path}", tokens.host())));
+        assert_eq!(Client::connect(baton.address()).get("/a").status(), status, "{path}");
+        let Some((method, target, body)) = sent else { continue };
+        let last = tokens.last();
+        assert_eq!((last.word(0), last.word(1), last.text().as_str()), (method, target, body));
+        assert_eq!(last.fields.first("authorization"), Some("Basic aWQ6c2VjcmV0"));
+        assert_eq!(last.fields.first("content-type").is_some(), method == "POST");
+    }
+    assert_eq!((elsewhere.connections(), backend.count()), (0, 2));
+}

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use baton_tests::backend::{Backend, ok};
+use baton_tests::baton::Starter;
 use baton_tests::client::Client;
 use baton_tests::until::PATIENCE;
 use baton_tests::{Baton, port, process, until, until_some};
@@ -132,4 +133,33 @@ fn tokens_of_a_real_provider_pass_while_it_rotates_stops_and_is_gone_during_a_re
     let second = rotated.token();
     until("the rotated key counts", PATIENCE, || bearer(&baton, &second) == 200);
     assert_eq!(bearer(&baton, &first), 401, "the old key is gone");
+}
+
+#[test]
+fn a_backend_gets_the_gateways_own_token_of_a_real_provider() {
+    let Some(provider) = Oidc::start(port::free(), "one") else { return };
+    let backend = Backend::start(|_| ok("{}"));
+    let starter = Starter::with_text(|port| {
+        let mut config = config(&backend, &provider.issuer());
+        config["version"] = json!(3);
+        config["port"] = json!(port);
+        config["listen_ip"] = json!("127.0.0.1");
+        let credentials = json!({
+            "client_id": "app", "client_secret": "secret", "scopes": "read",
+            "token_url": format!("{}/token", provider.issuer())
+        });
+        // Who asks for `/own` comes to `/a` with a token.
+        let own = json!([{
+            "url_pattern": "/a", "host": [format!("http://127.0.0.1:{port}")],
+            "extra_config": { "auth/client-credentials": credentials }
+        }]);
+        let all = config["endpoints"].as_array_mut().unwrap();
+        all.push(json!({ "endpoint": "/own", "backend": own }));
+        config.to_string()
+    });
+    let baton = starter.start();
+    let own = || Client::connect(baton.address()).get("/own").status();
+    assert_eq!((own(), Client::connect(baton.address()).get("/a").status()), (200, 401));
+    drop(provider);
+    assert_eq!((own(), backend.count()), (200, 2), "token and keys are known");
 }

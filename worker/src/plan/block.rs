@@ -34,6 +34,12 @@ impl<'a> Block<'a> {
         found.map(|(_, node)| &node.value).filter(|value| **value != Value::Null)
     }
 
+    /// Whether it stands there and says nothing.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        let found = self.members.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        found.is_some_and(|(_, node)| node.value == Value::Null)
+    }
+
     /// A text; empty without one.
     pub(crate) fn text(&self, key: &'static str) -> Result<&'a str, WrongType> {
         match self.find(key) {

@@ -3,9 +3,10 @@
 //! On the way: before an exchange, behind the cache. One token for all threads, one fetch at a time; who waits, waits no
 //! longer than its own deadline. KrakenD: credentials in a header first, in the form if that fails, and what worked is
 //! remembered. Here besides: a 401 of the backend drops the token and is tried once more with a new one, and the token goes to
-//! the hosts of its backend only.
+//! the hosts of its backend only, as credentials go to the token server's.
 
 mod answer;
+mod ask;
 mod kept;
 
 use std::collections::BTreeMap;
@@ -17,25 +18,21 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::digest::{Context, SHA256};
 use baton_shared::words::{Monotonic, hex};
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
-    USER_AGENT,
-};
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode, Uri};
 use http_body::Body as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout_at};
 
+use ask::First;
 use kept::{Kept, Style, Token, written_down};
 
 use super::answer::Answer;
 use super::body::AnswerError;
-use super::exchange::{Outbound, Whom};
 use super::failure::CallError;
 use super::upgrade::base64;
 use crate::life::keep::{Fetched, Keeper};
-use crate::message::RequestBody;
 use crate::plan::{Host, HostError, ThreadState};
 use crate::route::percent::GoQuoted;
 
@@ -283,10 +280,8 @@ impl ClientCredentials {
             Style::Header => (Some(&header.0), &header.1),
             Style::Form => (None, form),
         };
-        let whom = Whom { host, uri, via: thread.plan.via(host) };
-        let make = || Some(outbound(host, uri, basic, body.clone()));
-        let mut request = make();
-        let answer = thread.client.exchange(whom, &mut request, make, deadline).await;
+        let first = First { host, uri, basic, body };
+        let answer = ask::ask(thread, &first, deadline).await;
         let mut answer = answer.map_err(|error| TokenError::Call { url: url.clone(), error })?;
         if answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip") {
             answer.body.gunzip();
@@ -296,25 +291,6 @@ impl ClientCredentials {
         let body = collect(answer).await?;
         answer::understood(status, content_type.as_ref(), &body)
     }
-}
-
-fn outbound(host: &Host, uri: &Uri, basic: Option<&HeaderValue>, body: Bytes) -> Outbound {
-    let length = HeaderValue::from(body.len());
-    let mut request = Outbound::new(RequestBody::Held(body).into());
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    let headers = request.headers_mut();
-    if let Ok(authority) = HeaderValue::from_str(&host.authority) {
-        headers.insert(HOST, authority);
-    }
-    headers.insert(USER_AGENT, HeaderValue::from_static("Go-http-client/1.1"));
-    headers.insert(CONTENT_LENGTH, length);
-    if let Some(basic) = basic {
-        headers.insert(AUTHORIZATION, basic.clone());
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    request
 }
 
 /// The whole body; what is beyond the bound is not read.
