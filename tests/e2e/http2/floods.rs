@@ -1,14 +1,16 @@
 //! What is cheap to send and dear to serve: the connection ends, and nobody else notices
 //! (http-edge §3.2, §3.4).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use baton_tests::backend::ok;
 use baton_tests::h2::attack::{self, Attack};
-use baton_tests::h2::{Raw, kind};
+use baton_tests::h2::{Client, Raw, kind};
 use baton_tests::process;
 
-use super::{client, raw, start};
+use super::veiled::Veiled;
+use super::{raw, start};
 use crate::fixture::Gateway;
 
 /// Far more than any of them may send.
@@ -18,17 +20,21 @@ const SOON: Duration = Duration::from_secs(10);
 const RESET_CONNECTIONS_MAX: usize = 64;
 const MEMORY_GROWTH_MAX_KIB: u64 = 96 << 10;
 
-/// Four connections flood, again when they are ended, while a client goes on asking. Each must be ended before it has
-/// sent [`MOST`].
 fn flood(name: &str) -> Gateway {
-    let attack = Attack::named(name);
     let gateway = start(|_| ok("ok"));
-    let mut healthy = client(&gateway);
+    rage(&gateway, gateway.baton.address(), name);
+    gateway
+}
+
+/// Four connections to `address` flood, again when they are ended, while a client goes on asking. Each must be ended before
+/// it has sent [`MOST`].
+fn rage(gateway: &Gateway, address: SocketAddr, name: &str) {
+    let attack = Attack::named(name);
+    let mut healthy = Client::connect(address);
     healthy.get("/all");
     let worker = gateway.baton.serving_worker();
     let before = process::rss_kib(worker);
     let asked = gateway.backend.count();
-    let address = gateway.baton.address();
     let attackers: Vec<_> = (0..4)
         .map(|_| {
             std::thread::spawn(move || {
@@ -55,7 +61,22 @@ fn flood(name: &str) -> Gateway {
     let work = gateway.backend.count() - asked - answered;
     assert!(work < 12 * 1_000, "{name}: the backend was asked {work} times");
     assert_eq!(gateway.baton.serving_worker(), worker, "{name}: the worker lives");
-    gateway
+}
+
+#[test]
+fn the_same_floods_end_over_tls() {
+    let Veiled { gateway, veil, .. } = Veiled::start();
+    for name in [
+        "PING",
+        "SETTINGS",
+        "WINDOW_UPDATE",
+        "rapid reset",
+        "made you reset: an increment of 0",
+        "empty CONTINUATION",
+        "empty DATA",
+    ] {
+        rage(&gateway, veil.address(), name);
+    }
 }
 
 #[test]

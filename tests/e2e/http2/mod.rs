@@ -1,11 +1,13 @@
 //! HTTP/2 in clear text: the same rules as for HTTP/1.1 ([`requests`]), floods that hurt nobody else
-//! ([`floods`], [`slow`]), reloads that lose no stream ([`reload`]), and the protocol itself ([`spec`]).
+//! ([`floods`], [`slow`]), reloads that lose no stream ([`reload`]), the protocol itself ([`spec`]), and all that
+//! again over TLS ([`veiled`]).
 
 mod floods;
 mod reload;
 mod requests;
 mod slow;
 mod spec;
+mod veiled;
 
 use baton_tests::backend::Step;
 use baton_tests::h2::{Client, Raw};

@@ -65,6 +65,30 @@ fn a_worker_has_only_descriptors_that_it_was_given() {
 }
 
 #[test]
+fn a_worker_has_no_powers_and_can_write_nowhere() {
+    let backend = Backend::start(echo_target);
+    let baton = Baton::start(&generation(&backend.host(), 1));
+    let worker = baton.serving_worker();
+    let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+    let value = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit('\t').next().unwrap().trim().to_owned()
+    };
+    assert_eq!(value("NoNewPrivs:"), "1");
+    for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
+        assert_eq!(value(set).trim_start_matches('0'), "", "{set}");
+    }
+    // Sockets, pipes, memory and what the kernel makes; no file but where its words go.
+    let words = baton.folder().join("log").display().to_string();
+    let files = process::descriptor_targets(worker).into_iter();
+    let files: Vec<_> = files.filter(|target| target.starts_with('/')).collect();
+    let is_memory = |target: &String| {
+        target.starts_with("/memfd:") || target == "/dev/null" || *target == words
+    };
+    assert!(files.iter().all(is_memory), "{files:?}");
+}
+
+#[test]
 fn refused_reloads_leave_nothing_behind() {
     let backend = Backend::start(echo_target);
     let baton = Baton::start(&generation(&backend.host(), 1));

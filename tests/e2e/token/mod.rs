@@ -9,6 +9,7 @@ mod ip_filter;
 mod oidc;
 mod provider;
 mod revoker;
+mod signer;
 mod tiers;
 
 use std::sync::Arc;

@@ -14,6 +14,9 @@ use super::{OF_K, OF_K1, OF_NOBODY, Provider, SET_K, SET_K1, bearer, config, key
 /// No wait of a request is longer, with room for a busy machine.
 const PROMPT: Duration = Duration::from_secs(4);
 
+/// Levels of a document that no reader may follow.
+const DEEP: usize = 100_000;
+
 fn backend() -> Backend {
     Backend::start(|_| ok("{}"))
 }
@@ -105,6 +108,42 @@ fn no_token_chooses_who_is_asked() {
     assert_eq!(evil.connections(), 0);
 }
 
+#[test]
+fn whatever_a_token_is_it_is_a_401_and_nobody_is_asked_for_its_sake() {
+    let (backend, provider) = (backend(), Provider::start(vec![key_set(SET_K1)]));
+    let baton =
+        Baton::start(&config(&backend, &provider.backend.host(), &json!({ "cache": true })));
+    let [_, claims, signature] = *OF_K1.split('.').collect::<Vec<_>>() else { panic!() };
+    let deep = "[".repeat(DEEP);
+    let headers = [
+        r#"{"alg":"none","kid":"k1"}"#,
+        r#"{"alg":"RS256","kid":"k1"}"#,
+        r#"{"alg":"HS256","alg":"HS256","kid":"k1"}"#,
+        r#"{"alg":"HS256","kid":"k1","crit":[]}"#,
+        r#"{"alg":"HS256","kid":"k1","jwk":{"kty":"oct","k":"AAAA"}}"#,
+        r#"{"alg":"HS256","kid":null}"#,
+        r#"{"alg":"HS256","kid":1}"#,
+        r#"{"alg":"HS256","kid":["k1"]}"#,
+        r#"{"alg":"HS256","kid":{"$gt":""}}"#,
+        "null",
+        "[]",
+        "",
+        &deep,
+        &format!(r#"{{"alg":"HS256","kid":"k1","a":{}"#, "[".repeat(10_000)),
+    ];
+    for header in headers {
+        let header = base64url(header.as_bytes());
+        for rest in ["", &format!("{claims}."), &format!("{claims}.{signature}")] {
+            assert_eq!(bearer(&baton, &format!("{header}.{rest}")), 401, "{header:.90}");
+        }
+    }
+    for deep in [10_000, 80_000, DEEP].map(|levels| base64url("[".repeat(levels).as_bytes())) {
+        assert_eq!(bearer(&baton, &format!("{deep}.{deep}.{deep}")), 401);
+    }
+    assert_eq!(bearer(&baton, &"a".repeat(1_000_000)), 401);
+    assert_eq!((bearer(&baton, OF_K1), backend.count(), provider.asked()), (200, 1, 1));
+}
+
 fn base64url(bytes: &[u8]) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let letter = |bits: u32| char::from(LETTERS[usize::try_from(bits & 63).unwrap()]);
@@ -138,6 +177,13 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
         ("sends no JSON", key_set("nope")),
         ("sends the wrong type", answer("200 OK", "Content-Type: text/plain\r\n", SET_K1)),
         ("sends a list", key_set("[]")),
+        ("sends a list of great depth", key_set(&"[".repeat(DEEP))),
+        (
+            "hides one in a key",
+            key_set(&SET_K1.replace("}]", &format!(r#","a":{}}}]"#, "[".repeat(DEEP)))),
+        ),
+        ("names its key by a list", key_set(&SET_K1.replace(r#""k1""#, r#"["k1"]"#))),
+        ("names its key by nothing", key_set(&SET_K1.replace(r#""k1""#, "null"))),
     ] {
         let (backend, provider) = (backend(), Provider::start(vec![steps]));
         let baton = Baton::start(&config(&backend, &provider.backend.host(), &json!({})));
