@@ -102,3 +102,18 @@ fn an_encrypted_key_set_is_read_and_one_that_is_not_refuses_the_start() {
     assert_eq!(client.get("/a").status(), 401);
     assert!(!baton.log().contains(secret) && !baton.log().contains(CYPHER_KEY));
 }
+
+#[test]
+fn a_nested_key_that_is_too_short_for_krakend_is_refused_with_its_place() {
+    let backend = Backend::start(|_| ok("{}"));
+    let mut config = config(&backend, SECRET_URL, &json!({}));
+    let baton = starter(&config).start();
+    let validator = &mut config["endpoints"][0]["extra_config"]["auth/validator"];
+    validator["roles_key_is_nested"] = json!(true);
+    validator["roles_key"] = json!("a.b");
+    baton.write_config(&config);
+    let refused = baton.try_reload(&[]).unwrap_err();
+    assert!(refused.contains("auth~1validator/roles_key"), "{refused}");
+    config["endpoints"][0]["extra_config"]["auth/validator"]["roles_key"] = json!("a.bc");
+    assert_eq!(baton.reload_with(&config)["outcome"]["result"], "committed");
+}
