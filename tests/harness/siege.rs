@@ -1,5 +1,5 @@
 //! What healthy clients notice while others attack (http-edge §3.4): how long their requests take, without and with
-//! each flood of [`ATTACKS`], and what it costs the gateway.
+//! each flood of [`ATTACKS`](crate::h2::attack::ATTACKS), and what it costs the gateway.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -13,7 +13,8 @@ use crate::encode::OutputEncoding;
 use crate::guards::EndpointGuards;
 use crate::respond::lines::{Completed, LinesId};
 
-/// A public route and what answers it. One cache line: of thousands of endpoints each is fetched anew.
+/// A public route and what answers it. Few cache lines side by side: of thousands of endpoints each is fetched anew, and what
+/// stands behind a pointer only after the pointer.
 #[derive(Debug)]
 #[repr(align(64))]
 pub struct Endpoint {
@@ -29,7 +30,7 @@ pub struct Endpoint {
     pub(crate) labels: Box<Labels>,
 }
 
-const _: () = assert!(size_of::<Endpoint>() == 64, "an endpoint is one cache line");
+const _: () = assert!(size_of::<Endpoint>() == 256, "an endpoint is four cache lines");
 
 /// How an endpoint is called in logs, and what its answers say of themselves.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use crate::respond::lines::{Completed, LinesId};
 /// What answers an endpoint.
 #[derive(Debug)]
 pub enum Pipe {
-    /// Both directions stream; nothing is decoded.
-    NoOp(Box<NoOpPlan>),
+    /// Both directions stream; nothing is decoded. In no box: that would be one more memory access to wait for.
+    NoOp(NoOpPlan),
     /// Answers are decoded, put together, shaped and encoded.
     Data(Box<DataPlan>),
     /// Bytes both ways, once the handshake is done.
@@ -193,7 +193,7 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, config: &EndpointConfig) -> P
         setting(config, "static").and_then(|settings| StaticData::compile(settings, format));
     if config.output_encoding == "no-op" {
         return match &*backends {
-            [only] => Pipe::NoOp(Box::new(no_op(compiler, config, only, overlay.as_ref()))),
+            [only] => Pipe::NoOp(no_op(compiler, config, only, overlay.as_ref())),
             // Several are refused where the file is read.
             _ => Pipe::Empty,
         };
