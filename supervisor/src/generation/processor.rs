@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use baton_shared::words::Monotonic;
 
+/// Who has run for so long and said nothing is stuck, however long it has waited besides: an answer takes far less, and a
+/// script holds a thread up for little more.
+const RAN_ENOUGH: Duration = Duration::from_millis(100);
+
 /// The threads of a process at a moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Processor {
@@ -62,6 +66,9 @@ impl Thread {
 
     /// A wait is counted when it is over: one that is not shows as a thread that could run and does not.
     fn has_waited_since(&self, before: &Self, half: Duration) -> bool {
+        if self.ran.saturating_sub(before.ran) >= RAN_ENOUGH {
+            return false;
+        }
         let waited = self.waited.saturating_sub(before.waited);
         waited >= half || (self.is_runnable && before.is_runnable && self.ran == before.ran)
     }
@@ -81,7 +88,7 @@ mod tests {
     #[test]
     fn a_thread_that_was_not_let_run_has_waited() {
         let before = thread(100, 10, 'R');
-        assert!(thread(300, 510, 'S').has_waited_since(&before, HALF), "mostly");
+        assert!(thread(150, 510, 'S').has_waited_since(&before, HALF), "mostly");
         assert!(thread(100, 10, 'R').has_waited_since(&before, HALF), "all the time");
         assert!(thread(100, 10, 'D').has_waited_since(&before, HALF), "for a page");
     }
@@ -91,6 +98,7 @@ mod tests {
         let before = thread(100, 10, 'R');
         for (name, now) in [
             ("loops", thread(1_080, 30, 'R')),
+            ("loops among others", thread(300, 810, 'R')),
             ("sleeps", thread(100, 10, 'S')),
             ("is stopped", thread(100, 10, 'T')),
         ] {
