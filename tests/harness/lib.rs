@@ -4,7 +4,7 @@
 //! The map: [`baton`] starts and watches a gateway · [`client`] speaks raw HTTP/1.1 · [`backend`] answers
 //! it · [`name_server`] is a real one · [`torture`] loads a gateway while it reloads and settles the accounts · [`golden`] plays what the
 //! real KrakenD answered · [`ws`] speaks WebSocket · [`mod@h2`] speaks HTTP/2 · [`siege`] measures what others notice of an attack ·
-//! [`tls`] makes certificates and speaks TLS · [`http`], [`mod@until`], [`port`], [`process`], [`net`] are what they stand on.
+//! [`tls`] makes certificates and speaks TLS · [`http`], [`mod@until`], [`mod@percentile`], [`port`], [`process`], [`net`] are what they stand on.
 //! Nothing here knows Baton from the inside: the executable is found, not linked.
 
 #![expect(
@@ -25,6 +25,7 @@ pub mod net;
 pub mod process;
 pub mod siege;
 pub mod port;
+mod percentile;
 pub mod until;
 pub mod ws;
 pub mod tls;

@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 
 use crate::h2::attack::{Attack, PATH};
 use crate::h2::{Client, Raw};
+use crate::percentile::percentile;
 use crate::{Baton, pause, process};
 
 /// Frames of one connection, if nobody ends it.
@@ -89,12 +90,12 @@ impl Besieged {
 
     fn attack(&self, attack: Attack, plan: Plan) -> Report {
         let worker = self.baton.serving_worker();
-        let (quiet, _) = self.healthy(plan, plan.time);
+        let (mut quiet, _) = self.healthy(plan, plan.time);
         let (rss, asked) = (process::rss_kib(worker), self.asked.load(Ordering::Relaxed));
         let stop = AtomicBool::new(false);
         let (connections, frames) = (AtomicU64::new(0), AtomicU64::new(0));
         let mut rss_max = rss;
-        let (latencies, failed) = thread::scope(|scope| {
+        let (mut latencies, failed) = thread::scope(|scope| {
             for _ in 0..plan.attackers {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
@@ -118,8 +119,8 @@ impl Besieged {
         let passed = self.asked.load(Ordering::Relaxed) - asked;
         Report {
             name: attack.name,
-            quiet: p99(quiet),
-            attacked: p99(latencies),
+            quiet: percentile(&mut quiet, 99),
+            attacked: percentile(&mut latencies, 99),
             requests,
             failed,
             connections: connections.into_inner(),
@@ -218,11 +219,6 @@ fn config(host: &str) -> Value {
         "endpoints": [endpoint("GET"), endpoint("POST")],
         "extra_config": { "router": { "disable_access_log": true } }
     })
-}
-
-fn p99(mut all: Vec<Duration>) -> Duration {
-    all.sort_unstable();
-    all.get(all.len() * 99 / 100).copied().unwrap_or_default()
 }
 
 fn megabytes(kib: u64) -> f64 {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::System;
 use super::tally::{Counts, FAULTS, Fault, Tally};
+use crate::percentile::percentile;
 use crate::process;
 
 /// One run, settled.
@@ -45,10 +46,7 @@ impl Report {
 
     /// The reload time that `percent` of all reloads stay under.
     pub fn reload_time(&self, percent: usize) -> Duration {
-        let mut times = self.reload_times.clone();
-        times.sort_unstable();
-        let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-        times.get(index).copied().unwrap_or_default()
+        percentile(&mut self.reload_times.clone(), percent)
     }
 }
 
@@ -65,9 +63,8 @@ pub struct Latency {
 
 impl Latency {
     pub(super) fn of(mut micros: Vec<u32>) -> Self {
-        micros.sort_unstable();
-        let at = |percent: usize| micros.get(micros.len() * percent / 100).copied().unwrap_or(0);
-        Self { p50_us: at(50), p99_us: at(99), max_us: micros.last().copied().unwrap_or(0) }
+        let mut at = |percent| percentile(&mut micros, percent);
+        Self { p50_us: at(50), p99_us: at(99), max_us: at(100) }
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::percentile::percentile;
+
 /// What can go wrong; the same for every gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -262,7 +264,6 @@ impl Tally {
         let latencies = self.latencies_us.lock().unwrap();
         let mut recent: Vec<u32> = latencies.iter().rev().take(RECENT).copied().collect();
         drop(latencies);
-        recent.sort_unstable();
-        recent.get(recent.len() * 99 / 100).copied().unwrap_or(0)
+        percentile(&mut recent, 99)
     }
 }

@@ -167,7 +167,8 @@ impl Proxy {
     }
 }
 
-fn basic(name: &[u8], password: &[u8]) -> Option<HeaderValue> {
+/// Name and password as they are told (RFC 7617).
+pub(crate) fn basic(name: &[u8], password: &[u8]) -> Option<HeaderValue> {
     let pair = [name, b":", password].concat();
     let mut value = HeaderValue::try_from(format!("Basic {}", base64(&pair))).ok()?;
     value.set_sensitive(true);

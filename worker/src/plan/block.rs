@@ -28,16 +28,20 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// The last of that name counts; `null` is as if it were not there.
-    fn find(&self, key: &str) -> Option<&'a Value> {
+    /// The last of that name counts.
+    fn written(&self, key: &str) -> Option<&'a Value> {
         let found = self.members.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.map(|(_, node)| &node.value).filter(|value| **value != Value::Null)
+        found.map(|(_, node)| &node.value)
+    }
+
+    /// `null` is as if it were not there.
+    fn find(&self, key: &str) -> Option<&'a Value> {
+        self.written(key).filter(|value| **value != Value::Null)
     }
 
     /// Whether it stands there and says nothing.
     pub(crate) fn is_null(&self, key: &str) -> bool {
-        let found = self.members.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.is_some_and(|(_, node)| node.value == Value::Null)
+        self.written(key) == Some(&Value::Null)
     }
 
     /// A text; empty without one.

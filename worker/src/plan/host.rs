@@ -8,7 +8,8 @@ use http::HeaderValue;
 
 use super::tls::TlsId;
 use super::via::ViaId;
-use crate::backend::upgrade::base64;
+use crate::backend::via::basic;
+use crate::connection::http1::authority::in_name;
 use crate::route::percent;
 
 /// A host of the table in a plan.
@@ -192,34 +193,9 @@ fn split_scheme(text: &str) -> Result<(&str, &str), HostError> {
     }
 }
 
-/// What Go lets stand in a host without an escape.
+/// What Go lets stand in a host without an escape: also brackets, and what is no name at all.
 const fn may_be_in_host(byte: u8) -> bool {
-    !byte.is_ascii()
-        || byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'_'
-                | b'.'
-                | b'~'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-                | b':'
-                | b'['
-                | b']'
-                | b'<'
-                | b'>'
-                | b'"'
-                | b'%'
-        )
+    !byte.is_ascii() || in_name(byte) || matches!(byte, b':' | b'[' | b']' | b'<' | b'>' | b'"')
 }
 
 /// The `Authorization` that Go makes of `user:password@` in a host, and the text without it.
@@ -234,9 +210,7 @@ pub(super) fn login(text: &str) -> Option<(String, HeaderValue)> {
     }
     let (name, password) = login.split_once(':').unwrap_or((login, ""));
     let decoded = |part: &str| percent::decode(part.as_bytes()).map(Cow::into_owned);
-    let pair = [decoded(name).ok()?, b":".to_vec(), decoded(password).ok()?].concat();
-    let mut value = HeaderValue::try_from(format!("Basic {}", base64(&pair))).ok()?;
-    value.set_sensitive(true);
+    let value = basic(&decoded(name).ok()?, &decoded(password).ok()?)?;
     Some((format!("{scheme}://{host}{path}"), value))
 }
 
@@ -296,6 +270,7 @@ impl HostTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::upgrade::base64;
 
     fn check(text: &str, name: &str, port: u16, path: &str) {
         let (host, rest) = Host::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));

@@ -31,7 +31,7 @@ use kept::{Kept, Style, Token, written_down};
 use super::answer::Answer;
 use super::body::AnswerError;
 use super::failure::CallError;
-use super::upgrade::base64;
+use super::via::basic;
 use crate::life::keep::{Fetched, Keeper};
 use crate::plan::{Host, HostError, ThreadState};
 use crate::route::percent::GoQuoted;
@@ -153,13 +153,9 @@ impl Request {
         let Ok(uri) = Uri::try_from(path.split('#').next().unwrap_or_default()) else {
             return unsendable(HostError::Authority(url.to_owned()));
         };
-        let credentials = format!("{}:{}", escaped(id), escaped(secret));
-        let Ok(mut basic) =
-            HeaderValue::try_from(format!("Basic {}", base64(credentials.as_bytes())))
-        else {
+        let Some(basic) = basic(escaped(id).as_bytes(), escaped(secret).as_bytes()) else {
             return unsendable(HostError::Credentials);
         };
-        basic.set_sensitive(true);
         let mut whole = form.clone();
         if !id.is_empty() {
             whole.insert("client_id", vec![id]);
@@ -325,6 +321,7 @@ fn written(form: &BTreeMap<&str, Vec<&str>>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::upgrade::base64;
 
     #[test]
     fn forms_and_credentials_are_written_as_go_writes_them() {

@@ -35,7 +35,7 @@ const fn in_literal(byte: u8) -> bool {
 }
 
 /// Unreserved, sub-delims and percent (RFC 3986 §3.2.2): what Go lets into a host name.
-const fn in_name(byte: u8) -> bool {
+pub(crate) const fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
