@@ -169,6 +169,34 @@ fn a_token_server_that_is_down_is_told_and_asked_again_by_the_next_request() {
 }
 
 #[test]
+fn keys_of_its_block_are_exact_and_null_is_no_value() {
+    let (backend, tokens) = (Backend::start(|_| ok("{}")), token_server(Duration::ZERO));
+    let mut config = config(&backend.host(), &tokens.host());
+    let at = "/endpoints/0/backend/0/extra_config/auth~1client-credentials";
+    let block = config.pointer_mut(at).unwrap();
+    block.as_object_mut().unwrap().remove("client_id");
+    block["Client_Id"] = json!("other");
+    block["SCOPES"] = json!(["of", "any", "type"]);
+    let baton = Baton::start(&config);
+    assert_eq!(Client::connect(baton.address()).get("/a").status(), 200);
+    let asked = tokens.last();
+    assert_eq!(asked.fields.first("authorization"), Some("Basic OnNlY3JldA=="), "no id");
+    assert_eq!(asked.text(), "grant_type=client_credentials&scope=");
+    for (key, value) in [
+        ("client_id", json!(null)),
+        ("scopes", json!(["a"])),
+        ("endpoint_params", json!({ "a": null })),
+        ("endpoint_params", json!({ "a": ["b", null] })),
+    ] {
+        let mut config = config.clone();
+        config.pointer_mut(at).unwrap()[key] = value;
+        baton.write_config(&config);
+        let refused = baton.try_reload(&[]).unwrap_err();
+        assert!(refused.contains(&format!("auth~1client-credentials/{key}")), "{refused}");
+    }
+}
+
+#[test]
 fn a_token_server_may_lead_on_within_itself_and_credentials_go_to_nobody_else() {
     let elsewhere = Backend::start(|_| ok(r#"{"access_token":"stolen"}"#));
     let other = format!("Location: {}/token\r\n", elsewhere.host());

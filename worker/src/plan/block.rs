@@ -1,5 +1,4 @@
-//! Blocks that Go reads into a struct (`auth/…`), so that keys count in any case and a value of another type
-//! spoils the whole block.
+//! Blocks that are read key by key; a value of another type spoils the whole block.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +8,16 @@ use baton_shared::config::node::{Node, Value};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block<'a> {
     members: &'a [(String, Node)],
+    reading: Reading,
+}
+
+/// How Go reads a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Into a struct: keys count in any case, and `null` is as if it were not there.
+    Struct,
+    /// Out of a map, each value by its type: keys are exact, and `null` is of another type.
+    Map,
 }
 
 /// A value that KrakenD cannot read; the whole block is then none.
@@ -20,28 +29,31 @@ pub(crate) struct WrongType {
 }
 
 impl<'a> Block<'a> {
-    /// `None`: it is no object.
+    /// As most are read. `None`: it is no object.
     pub(crate) fn of(settings: &'a Node) -> Option<Self> {
+        Self::read_as(Reading::Struct, settings)
+    }
+
+    /// One whose keys are exact and whose values are never `null`. `None`: it is no object.
+    pub(crate) fn exact(settings: &'a Node) -> Option<Self> {
+        Self::read_as(Reading::Map, settings)
+    }
+
+    fn read_as(reading: Reading, settings: &'a Node) -> Option<Self> {
         match &settings.value {
-            Value::Object(members) => Some(Self { members }),
+            Value::Object(members) => Some(Self { members, reading }),
             _ => None,
         }
     }
 
     /// The last of that name counts.
-    fn written(&self, key: &str) -> Option<&'a Value> {
-        let found = self.members.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.map(|(_, node)| &node.value)
-    }
-
-    /// `null` is as if it were not there.
     fn find(&self, key: &str) -> Option<&'a Value> {
-        self.written(key).filter(|value| **value != Value::Null)
-    }
-
-    /// Whether it stands there and says nothing.
-    pub(crate) fn is_null(&self, key: &str) -> bool {
-        self.written(key) == Some(&Value::Null)
+        let is_meant = |name: &str| match self.reading {
+            Reading::Struct => name.eq_ignore_ascii_case(key),
+            Reading::Map => name == key,
+        };
+        let (_, node) = self.members.iter().rev().find(|(name, _)| is_meant(name))?;
+        Some(&node.value).filter(|value| self.reading == Reading::Map || **value != Value::Null)
     }
 
     /// A text; empty without one.
@@ -79,7 +91,9 @@ impl<'a> Block<'a> {
     pub(crate) fn texts(&self, key: &'static str) -> Result<Vec<&'a str>, WrongType> {
         match self.find(key) {
             None => Ok(Vec::new()),
-            Some(value) => texts_of(value).ok_or(WrongType { key, wanted: "a list of texts" }),
+            Some(value) => {
+                self.reading.texts(value).ok_or(WrongType { key, wanted: "a list of texts" })
+            },
         }
     }
 
@@ -112,7 +126,8 @@ impl<'a> Block<'a> {
             Some(Value::Object(members)) => members,
             Some(_) => return Err(wrong()),
         };
-        let named = members.iter().map(|(name, node)| Some((&**name, texts_of(&node.value)?)));
+        let texts = |node: &'a Node| self.reading.texts(&node.value);
+        let named = members.iter().map(|(name, node)| Some((&**name, texts(node)?)));
         named.collect::<Option<_>>().ok_or_else(wrong)
     }
 
@@ -124,24 +139,60 @@ impl<'a> Block<'a> {
             Some(Value::Array(items)) => items,
             Some(_) => return Err(wrong()),
         };
-        let lists = items.iter().map(|item| texts_of(&item.value));
+        let lists = items.iter().map(|item| self.reading.texts(&item.value));
         lists.collect::<Option<Vec<_>>>().ok_or_else(wrong)
     }
 }
 
-fn text_of(item: &Node) -> Option<&str> {
-    match &item.value {
-        Value::String(text) => Some(text),
-        Value::Null => Some(""),
-        _ => None,
+impl Reading {
+    fn texts(self, value: &Value) -> Option<Vec<&str>> {
+        let items = match value {
+            Value::Null if self == Self::Struct => return Some(Vec::new()),
+            Value::Array(items) => items,
+            _ => return None,
+        };
+        items.iter().map(|item| self.text(item)).collect()
+    }
+
+    fn text(self, item: &Node) -> Option<&str> {
+        match &item.value {
+            Value::String(text) => Some(text),
+            Value::Null if self == Self::Struct => Some(""),
+            _ => None,
+        }
     }
 }
 
-fn texts_of(value: &Value) -> Option<Vec<&str>> {
-    let items = match value {
-        Value::Null => return Some(Vec::new()),
-        Value::Array(items) => items,
-        _ => return None,
-    };
-    items.iter().map(text_of).collect()
+#[cfg(test)]
+mod tests {
+    use baton_shared::config::read::{Format, read};
+
+    use super::*;
+
+    fn with<T>(text: &str, look: impl FnOnce([Block<'_>; 2]) -> T) -> T {
+        let document = read(Format::Json, text.as_bytes()).unwrap();
+        look([Block::of(&document.root).unwrap(), Block::exact(&document.root).unwrap()])
+    }
+
+    #[test]
+    fn keys_count_in_any_case_or_in_their_own() {
+        with(r#"{"Key":"a","KEY":"b"}"#, |[any, exact]| {
+            assert_eq!((any.text("key"), exact.text("key")), (Ok("b"), Ok("")));
+            assert_eq!(exact.text("Key"), Ok("a"));
+        });
+    }
+
+    #[test]
+    fn what_is_null_is_not_there_or_of_another_type() {
+        with(r#"{"a":null,"b":["x",null],"c":{"x":null}}"#, |[any, exact]| {
+            assert_eq!(
+                (any.text("a"), any.flag("a"), any.number::<u8>("a")),
+                (Ok(""), Ok(false), Ok(0))
+            );
+            assert_eq!((any.texts("a"), any.texts("b")), (Ok(vec![]), Ok(vec!["x", ""])));
+            assert_eq!(any.named_texts("c"), Ok(BTreeMap::from([("x", vec![])])));
+            assert!(exact.text("a").is_err() && exact.flag("a").is_err());
+            assert!(exact.texts("b").is_err() && exact.named_texts("c").is_err());
+        });
+    }
 }

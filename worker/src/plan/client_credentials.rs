@@ -1,7 +1,7 @@
 //! `auth/client-credentials` of a backend, compiled: what is asked of its token server, written beforehand.
 //!
 //! KrakenD: nothing is looked at before a token is needed, but a value of another type ends the start, `null` too; what is no
-//! object at all counts as absent; `scopes` is cut at its commas and nothing else.
+//! object at all counts as absent, and so does a key in another case; `scopes` is cut at its commas and nothing else.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) fn compile(
     backend: &BackendConfig,
 ) -> Option<Arc<ClientCredentials>> {
     let namespace = backend.extra_config.namespaces.get(NAME)?;
-    let Some(block) = Block::of(&namespace.settings) else {
+    let Some(block) = Block::exact(&namespace.settings) else {
         compiler.tell(&namespace.at, "it is no object: NO TOKEN IS SENT, as with KrakenD");
         return None;
     };
@@ -39,11 +39,6 @@ pub(super) fn compile(
 }
 
 fn read(block: &Block<'_>) -> Result<Option<ClientCredentials>, WrongType> {
-    const KEYS: [&str; 6] =
-        ["is_disabled", "client_id", "client_secret", "token_url", "scopes", "endpoint_params"];
-    if let Some(key) = KEYS.into_iter().find(|key| block.is_null(key)) {
-        return Err(WrongType { key, wanted: "to be `null`" });
-    }
     let scope = block.text("scopes")?.split(',').collect::<Vec<&str>>().join(" ");
     let mut form = block.named_texts("endpoint_params")?;
     let taken = form.contains_key("scope").then_some("scope");

@@ -9,6 +9,7 @@ use baton_shared::log;
 use baton_shared::words::JsonPointer;
 use rustls::ClientConfig;
 
+use super::block::Block;
 use super::compile::Compiler;
 use super::include::{Files, content};
 use super::settings;
@@ -101,9 +102,9 @@ pub(super) fn read(config: &ServiceConfig, sources: &mut dyn Sources, files: &mu
 
 /// Whether keys or tokens come by TLS.
 pub(super) fn asks_by_tls(config: &ServiceConfig) -> bool {
-    let is_tls = |extra: &ExtraConfig, namespace: &str, key: &str| {
-        let settings = extra.namespaces.get(namespace).map(|block| &block.settings);
-        let url = settings.and_then(|settings| settings::string(settings, key));
+    let is_tls = |extra: &ExtraConfig, namespace: &str, key: &'static str| {
+        let block = extra.namespaces.get(namespace).and_then(|block| Block::of(&block.settings));
+        let url = block.and_then(|block| block.text(key).ok());
         url.is_some_and(|url| url.starts_with("https://"))
     };
     config.endpoints.iter().any(|endpoint| {
