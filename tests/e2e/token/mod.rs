@@ -10,6 +10,7 @@ mod oidc;
 mod provider;
 mod revoker;
 mod signer;
+mod slow;
 mod tiers;
 
 use std::sync::Arc;

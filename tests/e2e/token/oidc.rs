@@ -16,6 +16,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::bearer;
+use super::slow::{dripping, promptly};
 
 /// A running provider.
 struct Oidc {
@@ -133,6 +134,27 @@ fn tokens_of_a_real_provider_pass_while_it_rotates_stops_and_is_gone_during_a_re
     let second = rotated.token();
     until("the rotated key counts", PATIENCE, || bearer(&baton, &second) == 200);
     assert_eq!(bearer(&baton, &first), 401, "the old key is gone");
+}
+
+#[test]
+fn a_real_provider_behind_a_slow_line_is_waited_for_once() {
+    let Some(provider) = Oidc::start(port::free(), "one") else { return };
+    let keys = Client::connect(([127, 0, 0, 1], provider.port).into()).get("/jwks").text();
+    let line = Backend::start(move |_| dripping(&keys));
+    let backend = Backend::start(|_| ok("{}"));
+    let mut config = config(&backend, &provider.issuer());
+    for endpoint in config["endpoints"].as_array_mut().unwrap() {
+        endpoint["extra_config"]["auth/validator"]["jwk_url"] = json!(line.host());
+    }
+    let baton = Baton::start(&config);
+    let token = provider.token();
+    assert_eq!(bearer(&baton, &token), 200, "the first has waited");
+    config["name"] = json!("another");
+    assert_eq!(baton.reload_with(&config)["outcome"]["result"], "committed");
+    for _ in 0..10 {
+        assert_eq!(promptly(&baton, &token), 200);
+    }
+    assert_eq!(line.count(), 1);
 }
 
 #[test]

@@ -186,7 +186,9 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
         ("names its key by nothing", key_set(&SET_K1.replace(r#""k1""#, "null"))),
     ] {
         let (backend, provider) = (backend(), Provider::start(vec![steps]));
-        let baton = Baton::start(&config(&backend, &provider.backend.host(), &json!({})));
+        let mut config = config(&backend, &provider.backend.host(), &json!({}));
+        config["timeout"] = json!("2s");
+        let baton = Baton::start(&config);
         let begun = Instant::now();
         assert_eq!(bearer(&baton, OF_K1), 401, "{name}");
         assert!(begun.elapsed() < PROMPT, "{name}: {:?}", begun.elapsed());

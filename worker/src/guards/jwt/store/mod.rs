@@ -34,8 +34,8 @@ pub(crate) use thread::ThreadKeys;
 const TAG: &str = "SERVICE: JOSE";
 /// Between two fetches for the sake of keys that are not known.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How long a request waits for keys, at most.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a start waits for keys, at most.
+const WARM_MAX: Duration = Duration::from_secs(2);
 /// How long keys are good where `cache` is not set: KrakenD fetches them for each request.
 const UNCACHED: Duration = Duration::from_secs(10);
 /// The longest pause between attempts that fail.
@@ -225,19 +225,18 @@ impl KeyStore {
         self.keeper.keep(|| source.spec.name(), at, content);
     }
 
-    /// Has keys fetched and waits until that was tried: not long, and not beyond `deadline`.
+    /// Has keys fetched and waits until that was tried, but not beyond `deadline`.
     pub(crate) async fn ask(self: &Arc<Self>, place: usize, deadline: Instant) {
         let Some(source) = self.source(place) else { return };
         self.start();
         let mut rounds = source.rounds.subscribe();
         source.want();
-        let until = deadline.min(Instant::now() + WAIT_MAX);
-        drop(timeout_at(until, rounds.changed()).await);
+        drop(timeout_at(deadline, rounds.changed()).await);
     }
 
     /// Fetches what the plan needs before the first request does, and waits for it, but not for long.
     pub(crate) async fn warm(self: &Arc<Self>) {
-        let until = Instant::now() + WAIT_MAX;
+        let until = Instant::now() + WARM_MAX;
         let rounds: Vec<_> = self.sources.iter().map(|source| source.rounds.subscribe()).collect();
         if rounds.is_empty() {
             return;
