@@ -7,14 +7,25 @@ use baton_tests::h2::{Frame, Raw, kind};
 use baton_tests::{pause, process, until};
 use serde_json::{Value, json};
 
-use super::{client, raw, with};
-use crate::fixture::Gateway;
+use super::{Place, Transport};
 
 const SOON: Duration = Duration::from_secs(10);
 const END_STREAM: u8 = 0x1;
 
-fn limited(limits: &Value) -> Gateway {
-    with(&json!({ "@baton": { "limits": limits } }), |_| ok("ok"))
+over_both_transports! {
+    a_preface_that_stops_half_way_and_settings_that_never_come_are_not_waited_for,
+    a_head_that_does_not_end_is_not_waited_for,
+    an_idle_connection_is_asked_to_leave_and_one_with_a_stream_is_not,
+    a_body_that_stops_is_given_up,
+    streams_that_nobody_reads_end_and_hold_little_memory,
+    heads_that_do_not_end_share_a_budget,
+    bodies_that_nobody_reads_hold_little_memory,
+    a_connection_that_takes_nothing_is_ended,
+    the_last_word_is_not_lost_to_a_reset,
+}
+
+fn limited(transport: Transport, limits: &Value) -> Place {
+    transport.with(&json!({ "@baton": { "limits": limits } }), |_| ok("ok"))
 }
 
 fn ends_between(raw: &mut Raw, at_least: u64, at_most: u64) -> Option<u32> {
@@ -27,29 +38,29 @@ fn ends_between(raw: &mut Raw, at_least: u64, at_most: u64) -> Option<u32> {
 }
 
 /// Clients of the worker that serves.
-fn connections(gateway: &Gateway) -> Option<u64> {
-    let status = gateway.baton.status()?;
+fn connections(place: &Place) -> Option<u64> {
+    let status = place.gateway.baton.status()?;
     status.pointer("/workers/0/health/connections")?.as_u64()
 }
 
-#[test]
-fn a_preface_that_stops_half_way_and_settings_that_never_come_are_not_waited_for() {
-    let gateway = limited(&json!({ "head_timeout": "600ms" }));
+fn a_preface_that_stops_half_way_and_settings_that_never_come_are_not_waited_for(
+    transport: Transport,
+) {
+    let place = limited(transport, &json!({ "head_timeout": "600ms" }));
     for beginning in [&b"PRI * HTTP/2.0\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
-        let mut raw = Raw::silent(gateway.baton.address());
+        let mut raw = Raw::silent(place.address);
         raw.send_bytes(beginning);
         ends_between(&mut raw, 300, 4_000);
     }
 }
 
-#[test]
-fn a_head_that_does_not_end_is_not_waited_for() {
-    let gateway = limited(&json!({ "head_timeout": "600ms" }));
-    let mut raw = raw(&gateway);
+fn a_head_that_does_not_end_is_not_waited_for(transport: Transport) {
+    let place = limited(transport, &json!({ "head_timeout": "600ms" }));
+    let mut raw = place.raw();
     raw.send(&Frame::new(kind::HEADERS, 0, 1, &[0x82]));
     ends_between(&mut raw, 300, 4_000);
     // Drop by drop, one clock for the whole.
-    let mut raw = super::raw(&gateway);
+    let mut raw = place.raw();
     raw.send(&Frame::new(kind::HEADERS, 0, 1, &[0x82]));
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(5) {
@@ -62,22 +73,20 @@ fn a_head_that_does_not_end_is_not_waited_for() {
     assert!(begun.elapsed() < Duration::from_secs(4), "drops kept it open");
 }
 
-#[test]
-fn an_idle_connection_is_asked_to_leave_and_one_with_a_stream_is_not() {
-    let gateway = limited(&json!({ "idle_timeout": "600ms" }));
-    let mut idle = raw(&gateway);
+fn an_idle_connection_is_asked_to_leave_and_one_with_a_stream_is_not(transport: Transport) {
+    let place = limited(transport, &json!({ "idle_timeout": "600ms" }));
+    let mut idle = place.raw();
     // It does not show that it knows of it, which is waited for a while.
     assert_eq!(ends_between(&mut idle, 300, 9_000), Some(0), "NO_ERROR");
-    let mut client = client(&gateway);
+    let mut client = place.client();
     assert_eq!(client.get("/all").status, 200);
     until("the idle connection has ended", SOON, || client.ended().is_some());
     assert_eq!(client.ended(), Some(Ok(())));
 }
 
-#[test]
-fn a_body_that_stops_is_given_up() {
-    let gateway = limited(&json!({ "upload_idle": "600ms" }));
-    let mut raw = raw(&gateway);
+fn a_body_that_stops_is_given_up(transport: Transport) {
+    let place = limited(transport, &json!({ "upload_idle": "600ms" }));
+    let mut raw = place.raw();
     raw.send(&Frame::headers(1, "POST", "/all", &[("content-length", "10")], false));
     raw.send(&Frame::new(kind::DATA, 0, 1, b"half"));
     let begun = Instant::now();
@@ -94,11 +103,10 @@ fn a_body_that_stops_is_given_up() {
     assert_eq!(raw.until(kind::DATA).payload, b"ok", "the connection lives on");
 }
 
-#[test]
-fn streams_that_nobody_reads_end_and_hold_little_memory() {
+fn streams_that_nobody_reads_end_and_hold_little_memory(transport: Transport) {
     const BODY: usize = 4 << 20;
     let root = json!({ "write_timeout": "1500ms" });
-    let gateway = with(&root, |request| {
+    let place = transport.with(&root, |request| {
         if request.word(1) != "/b/path/big/end" && request.word(1) != "/b/big/end" {
             return ok("ok");
         }
@@ -106,11 +114,11 @@ fn streams_that_nobody_reads_end_and_hold_little_memory() {
         answer.resize(answer.len() + BODY, b'x');
         bytes(answer)
     });
-    let mut healthy = client(&gateway);
+    let mut healthy = place.client();
     healthy.get("/all");
-    let worker = gateway.baton.serving_worker();
+    let worker = place.gateway.baton.serving_worker();
     let before = process::rss_kib(worker);
-    let mut attackers: Vec<_> = (0..10).map(|_| raw(&gateway)).collect();
+    let mut attackers: Vec<_> = (0..10).map(|_| place.raw()).collect();
     for raw in &mut attackers {
         // A window of nothing for every stream.
         raw.send(&Frame::new(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
@@ -118,7 +126,7 @@ fn streams_that_nobody_reads_end_and_hold_little_memory() {
             raw.get(1 + 2 * stream, "/path/big");
         }
     }
-    until("they are under way", SOON, || gateway.backend.count() > 200);
+    until("they are under way", SOON, || place.gateway.backend.count() > 200);
     assert_eq!(healthy.get("/all").status, 200);
     let grown = process::rss_kib(worker).saturating_sub(before);
     assert!(grown < 96 << 10, "memory grew by {grown} KiB");
@@ -128,15 +136,14 @@ fn streams_that_nobody_reads_end_and_hold_little_memory() {
     }
 }
 
-#[test]
-fn heads_that_do_not_end_share_a_budget() {
-    let gateway = limited(&json!({}));
-    let mut healthy = client(&gateway);
+fn heads_that_do_not_end_share_a_budget(transport: Transport) {
+    let place = limited(transport, &json!({}));
+    let mut healthy = place.client();
     healthy.get("/all");
-    let worker = gateway.baton.serving_worker();
+    let worker = place.gateway.baton.serving_worker();
     let before = process::rss_kib(worker);
     let piece = Frame::new(kind::CONTINUATION, 0, 1, &vec![0x82; 16_384]).bytes();
-    let mut attackers: Vec<_> = (0..150).map(|_| raw(&gateway)).collect();
+    let mut attackers: Vec<_> = (0..150).map(|_| place.raw()).collect();
     for raw in &mut attackers {
         raw.send(&Frame::new(kind::HEADERS, 0, 1, &[0x82]));
         for _ in 0..60 {
@@ -151,14 +158,13 @@ fn heads_that_do_not_end_share_a_budget() {
     assert!(grown < 96 << 10, "memory grew by {grown} KiB");
 }
 
-#[test]
-fn bodies_that_nobody_reads_hold_little_memory() {
-    let gateway = with(&json!({}), |_| vec![baton_tests::backend::Step::Stall]);
-    let worker = gateway.baton.serving_worker();
+fn bodies_that_nobody_reads_hold_little_memory(transport: Transport) {
+    let place = transport.with(&json!({}), |_| vec![baton_tests::backend::Step::Stall]);
+    let worker = place.gateway.baton.serving_worker();
     let before = process::rss_kib(worker);
     let piece = Frame::new(kind::DATA, 0, 1, &vec![b'x'; 16_000]).bytes();
     // Its backend takes what sockets hold, and no more.
-    let mut attackers: Vec<_> = (0..100).map(|_| raw(&gateway)).collect();
+    let mut attackers: Vec<_> = (0..100).map(|_| place.raw()).collect();
     for raw in &mut attackers {
         raw.send(&Frame::headers(1, "POST", "/strict", &[("content-length", "9000000")], false));
         for _ in 0..4 {
@@ -170,28 +176,28 @@ fn bodies_that_nobody_reads_hold_little_memory() {
     assert!(grown < 96 << 10, "memory grew by {grown} KiB");
 }
 
-#[test]
-fn a_connection_that_takes_nothing_is_ended() {
+fn a_connection_that_takes_nothing_is_ended(transport: Transport) {
+    // More than all sockets on the way hold.
+    const BODY: usize = 40_000_000;
     let root = json!({ "write_timeout": "2500ms" });
-    let gateway = with(&root, |_| {
-        let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n".to_vec();
-        answer.resize(answer.len() + 8_000_000, b'x');
+    let place = transport.with(&root, |_| {
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + BODY, b'x');
         bytes(answer)
     });
-    let mut raw = raw(&gateway);
+    let mut raw = place.raw();
     raw.send(&Frame::new(kind::SETTINGS, 0, 0, &[0, 4, 0x7F, 0xFF, 0xFF, 0xFF]));
     raw.send(&Frame::new(kind::WINDOW_UPDATE, 0, 0, &[0x7F, 0, 0, 0]));
     raw.get(1, "/all");
-    until("it is there", SOON, || connections(&gateway) == Some(1));
+    until("it is there", SOON, || connections(&place) == Some(1));
     // Nothing is read, and the sockets are full.
-    until("the gateway gives it up", SOON, || connections(&gateway) == Some(0));
+    until("the gateway gives it up", SOON, || connections(&place) == Some(0));
     drop(raw);
 }
 
-#[test]
-fn the_last_word_is_not_lost_to_a_reset() {
-    let gateway = limited(&json!({}));
-    let mut raw = raw(&gateway);
+fn the_last_word_is_not_lost_to_a_reset(transport: Transport) {
+    let place = limited(transport, &json!({}));
+    let mut raw = place.raw();
     // Much is under way to the gateway when it says goodbye.
     for _ in 0..2_000 {
         let ping = Frame::new(kind::PING, 0, 0, &[0; 8]).bytes();
@@ -200,7 +206,7 @@ fn the_last_word_is_not_lost_to_a_reset() {
         }
     }
     assert_eq!(raw.end(SOON), Some(11), "ENHANCE_YOUR_CALM arrived");
-    let mut ended = super::raw(&gateway);
+    let mut ended = place.raw();
     ended.send(&Frame::new(kind::DATA, END_STREAM, 0, b"x"));
     assert_eq!(ended.end(SOON), Some(1), "PROTOCOL_ERROR arrived");
 }

@@ -1,53 +1,22 @@
-//! HTTP/2 over TLS: the rules of the edge hold there too (http-edge §1.3, §1.5, §1.7, §2, §3.1, §4).
-
-use std::time::Duration;
+//! HTTP/2 over TLS: the rules of the edge hold there too (http-edge §1.3, §1.5, §1.7, §2, §4).
 
 use baton_tests::backend::ok;
 use baton_tests::baton::Starter;
-use baton_tests::h2::{Client, Frame, Raw, kind};
+use baton_tests::h2::{Client, Frame, kind};
 use baton_tests::tls::{Authority, NAME, Veil};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::request;
-use crate::fixture::{Gateway, merge};
+use super::{Transport, request};
 
-const SOON: Duration = Duration::from_secs(20);
 /// HS256, `kid` k1, until 2100.
 const TOKEN: &str = "eyJhbGciOiAiSFMyNTYiLCAia2lkIjogImsxIiwgInR5cCI6ICJKV1QifQ.eyJzdWIiOiAidTEiLCAiZXhwIjogNDEwMjQ0NDgwMH0.mzyPmpVaybUpBK-LBsgBvwDIHRMA7t2zao_VftOt-Nw";
 const KEYS: &str =
     r#"{"keys":[{"kty":"oct","kid":"k1","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#;
 
-/// A gateway that speaks HTTP/2 by TLS, and a place where it is met without knowing of it.
-pub(super) struct Veiled {
-    pub(super) gateway: Gateway,
-    pub(super) veil: Veil,
-    _authority: Authority,
-}
-
-impl Veiled {
-    pub(super) fn start() -> Self {
-        Self::with(&json!({}))
-    }
-
-    /// With these members at its root besides.
-    fn with(root: &Value) -> Self {
-        let authority = Authority::new();
-        let mut all = json!({ "tls": { "keys": [authority.issue("gw").json()] } });
-        merge(&mut all, root);
-        let gateway = Gateway::with(&all, |_| ok("ok"));
-        let veil = Veil::start(gateway.baton.address(), &authority.client(None, &["h2"]), NAME);
-        Self { gateway, veil, _authority: authority }
-    }
-
-    fn raw(&self) -> Raw {
-        Raw::connect(self.veil.address())
-    }
-}
-
 #[test]
 fn crumbs_are_joined_and_what_belongs_to_connections_is_refused() {
-    let veiled = Veiled::start();
-    let mut client = Client::connect(veiled.veil.address());
+    let veiled = Transport::Tls.start(|_| ok("ok"));
+    let mut client = veiled.client();
     let fields = [("cookie", "a=1"), ("x-own", "v"), ("cookie", "b=2"), ("te", "trailers")];
     assert_eq!(client.ask(request("GET", "/all", &fields), b"").unwrap().status, 200);
     let seen = veiled.gateway.backend.last();
@@ -70,8 +39,8 @@ fn crumbs_are_joined_and_what_belongs_to_connections_is_refused() {
 
 #[test]
 fn what_is_ambiguous_is_refused() {
-    let veiled = Veiled::start();
-    let mut client = Client::connect(veiled.veil.address());
+    let veiled = Transport::Tls.start(|_| ok("ok"));
+    let mut client = veiled.client();
     for (path, fields, status) in [
         ("/all", &[("host", "other.test")][..], 400),
         ("/all%5Cx", &[], 400),
@@ -89,18 +58,6 @@ fn what_is_ambiguous_is_refused() {
     }
     let wholes = veiled.gateway.backend.seen().into_iter().filter(|seen| !seen.body.is_empty());
     assert_eq!(wholes.count(), 0, "no backend got one of them whole");
-}
-
-#[test]
-fn a_head_that_does_not_end_and_a_preface_that_does_not_come_are_not_waited_for() {
-    let veiled = Veiled::with(&json!({ "@baton": { "limits": { "head_timeout": "600ms" } } }));
-    let mut silent = Raw::silent(veiled.veil.address());
-    silent.send_bytes(b"PRI * HTTP");
-    let mut endless = veiled.raw();
-    endless.send(&Frame::new(kind::HEADERS, 0, 1, &[0x82]));
-    silent.end(SOON);
-    endless.end(SOON);
-    assert_eq!(Client::connect(veiled.veil.address()).get("/all").status, 200);
 }
 
 #[test]
