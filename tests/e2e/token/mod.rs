@@ -4,6 +4,7 @@
 mod basic;
 mod claims;
 mod credentials;
+mod debug;
 mod expressions;
 mod ip_filter;
 mod oidc;

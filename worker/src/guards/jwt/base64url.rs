@@ -50,6 +50,14 @@ pub(crate) fn decode(text: &[u8]) -> Option<Decoded> {
     Some(Decoded { bytes, is_canonical: padding == 0 && left_over == 0 })
 }
 
+/// Where a text that cannot be decoded is wrong, as Go counts it.
+pub(crate) fn fault(text: &[u8]) -> usize {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let letters = text.len() - padding;
+    let wrong = text.iter().take(letters).position(|letter| value(*letter) == NONE);
+    wrong.unwrap_or_else(|| letters.saturating_sub(1))
+}
+
 /// The bytes of base64 with its usual alphabet (RFC 4648 §4), padded; `None`: it is none.
 pub(crate) fn decode_standard(text: &[u8]) -> Option<Vec<u8>> {
     let url_letter = |byte: &u8| match byte {
@@ -155,6 +163,11 @@ mod tests {
     fn everything_else_is_refused() {
         for text in ["Z", "Zm9vY", "Zm+v", "Zm/v", "Zm 9", "Z=g", "Zm9\u{e9}", "Zm9v\n"] {
             assert!(decode(text.as_bytes()).is_none(), "{text}");
+        }
+        for (text, at) in
+            [("Z", 0), ("Zm9vY", 4), ("Zm9vY==", 4), ("e$J", 1), ("Zm9v+", 4), ("=Z", 0)]
+        {
+            assert_eq!((decode(text.as_bytes()), fault(text.as_bytes())), (None, at), "{text}");
         }
     }
 }

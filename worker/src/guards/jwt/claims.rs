@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::json::{Json, Members, member};
+use super::json::{Json, Members, Unreadable, member};
 use super::text;
 
 /// What an endpoint asks of claims.
@@ -42,10 +42,18 @@ pub(crate) enum HowMany {
 /// What is wrong with a token's claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ClaimError {
-    #[error("the claims are no JSON object")]
-    Malformed,
-    #[error("go-jose/go-jose/jwt: the claim {0} has the wrong type")]
-    Type(&'static str),
+    #[error("{0}")]
+    Json(#[from] Unreadable),
+    #[error("json: cannot unmarshal {0} into Go value of type jwt.Claims")]
+    NoObject(&'static str),
+    /// `iss`, `sub` or `jti` is none.
+    #[error("json: cannot unmarshal {0} into Go value of type string")]
+    NoText(&'static str),
+    #[error("go-jose/go-jose/jwt: expected string or array value to unmarshal to Audience")]
+    NoAudience,
+    /// `exp`, `nbf` or `iat` is none, or one that no clock shows.
+    #[error("go-jose/go-jose/jwt: expected number value to unmarshal NumericDate")]
+    NoTime,
     #[error("go-jose/go-jose/jwt: validation failed, invalid issuer claim (iss)")]
     Issuer,
     #[error("go-jose/go-jose/jwt: validation failed, invalid audience claim (aud)")]
@@ -81,15 +89,15 @@ pub(crate) fn expiry(claims: &Members) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(ends).unwrap_or(0)))
 }
 
-fn text_of<'a>(claims: &'a Members, name: &'static str) -> Result<Option<&'a str>, ClaimError> {
+fn text_of<'a>(claims: &'a Members, name: &str) -> Result<Option<&'a str>, ClaimError> {
     match member(claims, name) {
         None | Some(Json::Null) => Ok(None),
-        Some(value) => value.text().map(Some).ok_or(ClaimError::Type(name)),
+        Some(value) => value.text().map(Some).ok_or_else(|| ClaimError::NoText(value.kind())),
     }
 }
 
 fn audience_of(claims: &Members) -> Result<Vec<&str>, ClaimError> {
-    const WRONG: ClaimError = ClaimError::Type("aud");
+    const WRONG: ClaimError = ClaimError::NoAudience;
     match member(claims, "aud") {
         None => Ok(Vec::new()),
         Some(Json::Text(one)) => Ok(vec![one]),
@@ -111,9 +119,9 @@ impl Times {
             None => Ok(None),
             // A fraction is cut off; what no clock can show is no time.
             Some(Json::Number(seconds)) => {
-                text::integer(seconds.trunc()).map(Some).ok_or(ClaimError::Type(name))
+                text::integer(seconds.trunc()).map(Some).ok_or(ClaimError::NoTime)
             },
-            Some(_) => Err(ClaimError::Type(name)),
+            Some(_) => Err(ClaimError::NoTime),
         };
         Ok(Self { expires: time("exp")?, begins: time("nbf")?, issued: time("iat")? })
     }
@@ -204,7 +212,7 @@ mod tests {
         check(&rules, r#"{"exp":41024448000000}"#, Ok(()));
         for value in ["null", "\"2000\"", "true", "[2000]", "{}", "1e300", "-1e300", "1e19"] {
             for name in ["exp", "nbf", "iat"] {
-                check(&rules, &format!(r#"{{"{name}":{value}}}"#), Err(ClaimError::Type(name)));
+                check(&rules, &format!(r#"{{"{name}":{value}}}"#), Err(ClaimError::NoTime));
             }
         }
     }
@@ -218,10 +226,10 @@ mod tests {
         check(&rules, r#"{"iss":"i"}"#, Err(ClaimError::Audience));
         check(&rules, r#"{"iss":"I","aud":["a","b"]}"#, Err(ClaimError::Issuer));
         check(&rules, r#"{"aud":["a","b"]}"#, Err(ClaimError::Issuer));
-        check(&Rules::default(), r#"{"aud":null}"#, Err(ClaimError::Type("aud")));
-        check(&Rules::default(), r#"{"aud":["a",1]}"#, Err(ClaimError::Type("aud")));
+        check(&Rules::default(), r#"{"aud":null}"#, Err(ClaimError::NoAudience));
+        check(&Rules::default(), r#"{"aud":["a",1]}"#, Err(ClaimError::NoAudience));
         check(&Rules::default(), r#"{"iss":null,"sub":null,"jti":null}"#, Ok(()));
-        check(&Rules::default(), r#"{"sub":5}"#, Err(ClaimError::Type("sub")));
+        check(&Rules::default(), r#"{"sub":5}"#, Err(ClaimError::NoText("number")));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::decode::{DecodeError, first_value_end};
+
 /// Members that are compared one by one; beyond, they are sorted first: an attacker chooses their number.
 const FEW: usize = 16;
 
@@ -23,6 +25,41 @@ pub(crate) enum Json {
 /// The members of an object, in order.
 pub(crate) type Members = Vec<(Box<str>, Json)>;
 
+/// Why a text is no value, in the words of KrakenD's reader; nothing of the text but the byte that is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("unexpected end of JSON input")]
+    Cut,
+    #[error("{}", DecodeError::Syntax { found: *found, context })]
+    Syntax { found: u8, context: &'static str },
+    /// Only the grammar is kept to: a member stands there twice, or it is too deep, no UTF-8, a number beyond all others.
+    #[error("json: duplicate key in object, or a value that is not read")]
+    Refused,
+}
+
+impl Unreadable {
+    /// What is wrong with a text that cannot be read.
+    #[cold]
+    fn of(text: &[u8]) -> Self {
+        let end = match first_value_end(text) {
+            Ok(end) => end,
+            Err(DecodeError::Syntax { found, context }) => return Self::Syntax { found, context },
+            Err(DecodeError::Empty | DecodeError::Truncated) => return Self::Cut,
+            Err(_) => return Self::Refused,
+        };
+        let behind = text.iter().skip(end).find(|byte| !b" \t\r\n".contains(byte));
+        behind.map_or(Self::Refused, |found| Self::Syntax {
+            found: *found,
+            context: "after top-level value",
+        })
+    }
+}
+
+/// Reads one value of a token.
+pub(crate) fn read_of_token(bytes: &[u8]) -> Result<Json, Unreadable> {
+    read(bytes).map_err(|_in_other_words| Unreadable::of(bytes))
+}
+
 /// Reads one value; its depth is bounded by the reader (128).
 pub(crate) fn read(bytes: &[u8]) -> Result<Json, serde_json::Error> {
     serde_json::from_slice(bytes)
@@ -39,6 +76,18 @@ pub(crate) fn member<'a>(members: &'a [(Box<str>, Json)], name: &str) -> Option<
 }
 
 impl Json {
+    /// What Go calls its kind.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "bool",
+            Self::Number(_) => "number",
+            Self::Text(_) => "string",
+            Self::List(_) => "array",
+            Self::Object(_) => "object",
+        }
+    }
+
     /// The text, if it is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
@@ -168,6 +217,27 @@ mod tests {
         assert_eq!(read_first(b"{} trailing").unwrap(), Json::Object(Members::new()));
         assert!(read("[".repeat(100_000).as_bytes()).is_err());
         assert!(read(b"\"\xFF\"").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_as_go_tells_it() {
+        for (text, told) in [
+            ("", "unexpected end of JSON input"),
+            (" ", "unexpected end of JSON input"),
+            (r#"{"a":1"#, "unexpected end of JSON input"),
+            ("nope", "invalid character 'o' in literal null (expecting 'u')"),
+            ("{}x", "invalid character 'x' after top-level value"),
+            ("{} {}", "invalid character '{' after top-level value"),
+            ("{a}", "invalid character 'a' looking for beginning of object key string"),
+            ("\u{1}", "invalid character '\\x01' looking for beginning of value"),
+            ("'", "invalid character '\\'' looking for beginning of value"),
+        ] {
+            assert_eq!(read_of_token(text.as_bytes()).unwrap_err().to_string(), told, "{text}");
+        }
+        for text in [r#"{"a":1,"a":1}"#, "1e999", &"[".repeat(200)] {
+            let told = read_of_token(text.as_bytes()).unwrap_err();
+            assert!(told == Unreadable::Refused || text.starts_with('['), "{text}: {told}");
+        }
     }
 
     #[test]

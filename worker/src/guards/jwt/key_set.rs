@@ -161,6 +161,11 @@ impl KeySet {
         Self { views: views.iter().map(view).collect() }
     }
 
+    /// Whether it has no key at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.views.iter().all(HashMap::is_empty)
+    }
+
     /// The key of this name, as the view with this place has it.
     pub(crate) fn find(&self, view: usize, name: &str) -> Found<'_> {
         match self.views.get(view).and_then(|keys| keys.get(name)) {

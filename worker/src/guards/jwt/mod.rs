@@ -126,7 +126,7 @@ pub(crate) struct Admitted {
 }
 
 /// Why a token is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Fault {
     #[error("Unable to validate the token: {0}")]
     Token(#[from] TokenError),
@@ -134,6 +134,9 @@ enum Fault {
     Algorithm,
     #[error("Unable to validate the token: no Keys have been found")]
     NoKey,
+    /// Its provider gave none.
+    #[error("Unable to validate the token: {0}")]
+    NoKeys(Arc<str>),
     #[error("Unable to validate the token: go-jose/go-jose: error in cryptographic primitive")]
     Signature,
     #[error("Unable to validate the token: {0}")]
@@ -266,23 +269,24 @@ impl Validator {
         if let Some(judged) = look() {
             return judged;
         }
+        let unknown = || source.trouble().map_or(Fault::NoKey, Fault::NoKeys);
         if !source.may_ask(&name, self.cooldown, Monotonic::now()) {
-            return Err(Fault::NoKey);
+            return Err(unknown());
         }
         thread.plan.keys.ask(place, deadline).await;
         look().unwrap_or_else(|| {
             source.remember_unknown(&name, self.cooldown, Monotonic::now());
-            Err(Fault::NoKey)
+            Err(unknown())
         })
     }
 
     /// The claims of a token whose signature is good.
     fn judge(&self, thread: &ThreadState, claims: &[u8], now: Duration) -> Result<Members, Fault> {
-        let claims = match json::read(claims) {
-            Ok(Json::Object(claims)) => claims,
+        let claims = match json::read_of_token(claims).map_err(ClaimError::from)? {
+            Json::Object(claims) => claims,
             // As in KrakenD: nothing is claimed.
-            Ok(Json::Null) => Members::new(),
-            Ok(_) | Err(_) => return Err(ClaimError::Malformed.into()),
+            Json::Null => Members::new(),
+            other => return Err(ClaimError::NoObject(other.kind()).into()),
         };
         claims::validate(&self.rules, &claims, now)?;
         self.refuse_rejected(thread, &claims)?;

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::base64url;
-use super::json::{self, Json, member};
-use super::jwk::Jwk;
+use super::json::{self, Json, Unreadable, member};
+use super::jwk::{Jwk, Material};
 use crate::message::Head;
 
 /// The longest token.
@@ -53,16 +53,33 @@ pub(crate) enum TokenError {
     Parts,
     #[error("the token is too long")]
     TooLong,
-    #[error("illegal base64 data")]
-    Base64,
-    #[error("the header of the token is malformed")]
-    Header,
-    #[error("the token has critical headers that are not understood")]
+    #[error("illegal base64 data at input byte {0}")]
+    Base64(usize),
+    #[error("{0}")]
+    Json(#[from] Unreadable),
+    #[error("json: cannot unmarshal {found} into Go value of type {wanted}")]
+    Kind { found: &'static str, wanted: &'static str },
+    /// A member of its header is no text.
+    #[error(
+        "failed to unmarshal {name}: json: cannot unmarshal {found} into Go value of type string"
+    )]
+    Member { name: &'static str, found: &'static str },
+    #[error("failed to unmarshal JWK: it is none")]
+    Jwk,
+    #[error("go-jose/go-jose: invalid embedded jwk, must be public key")]
+    SecretJwk,
+    #[error("failed to unmarshal x5c header: x509: malformed certificate")]
+    Certificates,
+    #[error("go-jose/go-jose: error in cryptographic primitive")]
+    Extension,
+    #[error("its `crit` or `b64` is not what RFC 7515 and RFC 7797 allow")]
     Critical,
+    #[error("go-jose/go-jose: missing payload in JWS message")]
+    NoPayload,
     #[error("go-jose/go-jose: too many signatures in payload; expecting only one")]
     Signatures,
-    #[error("the token is no JSON serialization")]
-    Json,
+    #[error("it has an unprotected header")]
+    Unprotected,
 }
 
 impl Places {
@@ -127,7 +144,8 @@ fn without_blanks(text: &[u8]) -> Result<Cow<'_, [u8]>, TokenError> {
     if text.iter().all(u8::is_ascii_graphic) {
         return Ok(Cow::Borrowed(text));
     }
-    let text = std::str::from_utf8(text).map_err(|_no_text| TokenError::Base64)?;
+    let text =
+        std::str::from_utf8(text).map_err(|fault| TokenError::Base64(fault.valid_up_to()))?;
     let kept: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     Ok(Cow::Owned(kept.into_bytes()))
 }
@@ -146,25 +164,33 @@ fn compact(text: &[u8]) -> Result<Token<'_>, TokenError> {
 
 /// A JWS in JSON (RFC 7515 §7.2), flattened or with a list of one.
 fn json_form(text: &[u8]) -> Result<Token<'static>, TokenError> {
-    let whole = json::read(text).map_err(|_malformed| TokenError::Json)?;
-    let members = whole.members().ok_or(TokenError::Json)?;
-    let signed = match member(members, "signatures") {
-        None | Some(Json::Null) => members,
-        Some(Json::List(signatures)) => match signatures.as_slice() {
-            [Json::Object(one)] => one,
-            [_] | [] => return Err(TokenError::Json),
-            _ => return Err(TokenError::Signatures),
-        },
-        Some(_) => return Err(TokenError::Json),
+    let whole = json::read_of_token(text)?;
+    let wrong = |found: &Json, wanted| TokenError::Kind { found: found.kind(), wanted };
+    let members = whole.members().ok_or_else(|| wrong(&whole, "jose.rawJSONWebSignature"))?;
+    let list = match member(members, "signatures") {
+        None | Some(Json::Null) => &[],
+        Some(Json::List(list)) => list.as_slice(),
+        Some(other) => return Err(wrong(other, "[]jose.rawSignatureInfo")),
+    };
+    let signed = match list {
+        [] => members,
+        [Json::Object(one)] => one,
+        [other] => return Err(wrong(other, "jose.rawSignatureInfo")),
+        _ => return Err(TokenError::Signatures),
     };
     // What nobody signed decides nothing (RFC 8725 §2.1).
     if member(signed, "header").is_some() || member(members, "header").is_some() {
-        return Err(TokenError::Json);
+        return Err(TokenError::Unprotected);
     }
-    let part = |members, name| member(members, name).and_then(Json::text).ok_or(TokenError::Json);
-    let (header, claims) = (part(signed, "protected")?, part(members, "payload")?);
-    let signature = part(signed, "signature")?;
-    join(header.as_bytes(), claims.as_bytes(), signature.as_bytes(), None).map(Token::into_owned)
+    let part = |members, name| match member(members, name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Text(text)) => Ok(Some(text.as_bytes())),
+        Some(other) => Err(wrong(other, "string")),
+    };
+    let claims = part(members, "payload")?.ok_or(TokenError::NoPayload)?;
+    let header = part(signed, "protected")?.unwrap_or_default();
+    let signature = part(signed, "signature")?.unwrap_or_default();
+    join(header, claims, signature, None).map(Token::into_owned)
 }
 
 /// `signed`: header and claims as they stand, if they stand together.
@@ -177,7 +203,8 @@ fn join<'a>(
     if header.len() > HEADER_BYTES_MAX {
         return Err(TokenError::TooLong);
     }
-    let decode = |text| base64url::decode(text).ok_or(TokenError::Base64);
+    let fault = |text| TokenError::Base64(base64url::fault(text));
+    let decode = |text| base64url::decode(text).ok_or_else(|| fault(text));
     let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
     let signed = match signed {
         Some(signed) if header.is_canonical && claims.is_canonical => Cow::Borrowed(signed),
@@ -194,26 +221,61 @@ fn join<'a>(
 }
 
 impl Header {
+    /// One that says nothing is read too: it names no algorithm.
     fn read(text: &[u8]) -> Result<Self, TokenError> {
-        let json = json::read(text).map_err(|_malformed| TokenError::Header)?;
-        let members = json.members().ok_or(TokenError::Header)?;
-        let optional = |name| match member(members, name) {
-            None => Ok(None),
-            Some(value) => value.text().map(Some).ok_or(TokenError::Header),
-        };
-        critical(members)?;
-        if let Some(key) = member(members, "jwk") {
-            // Never used; a broken one gives the token away as made by hand.
-            Jwk::read(key).map_err(|_no_key| TokenError::Header)?;
+        if text.is_empty() {
+            return Ok(Self::default());
         }
+        let json = json::read_of_token(text)?;
+        let wrong = TokenError::Kind { found: json.kind(), wanted: "jose.rawHeader" };
+        let members = match &json {
+            Json::Null => &[],
+            other => other.members().ok_or(wrong)?.as_slice(),
+        };
+        let text_of = |name, called| match member(members, name) {
+            None => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(&**text)),
+            Some(other) => Err(TokenError::Member { name: called, found: other.kind() }),
+        };
+        text_of("nonce", "nonce")?;
+        critical(members)?;
+        refuse_broken_keys(members)?;
         // Of other types they name no key, as in KrakenD.
         let thumbprint = |name| member(members, name).and_then(Json::text).map(Into::into);
         Ok(Self {
-            algorithm: optional("alg")?.ok_or(TokenError::Header)?.into(),
-            kid: optional("kid")?.unwrap_or_default().into(),
+            algorithm: text_of("alg", "algorithm")?.unwrap_or_default().into(),
+            kid: text_of("kid", "key ID")?.unwrap_or_default().into(),
             x5t: thumbprint("x5t"),
             x5t_s256: thumbprint("x5t#S256"),
         })
+    }
+}
+
+/// A key in a header is never used; a broken one gives the token away as made by hand, a secret one as well.
+fn refuse_broken_keys(members: &[(Box<str>, Json)]) -> Result<(), TokenError> {
+    if let Some(key) = member(members, "jwk").filter(|key| **key != Json::Null) {
+        let key = Jwk::read(key).map_err(|_no_key| TokenError::Jwk)?;
+        if key.is_private() || matches!(key.material, Material::Secret(_)) {
+            return Err(TokenError::SecretJwk);
+        }
+    }
+    match member(members, "x5c") {
+        None => Ok(()),
+        Some(Json::List(chain)) if chain.iter().all(is_certificate) => Ok(()),
+        Some(_) => Err(TokenError::Certificates),
+    }
+}
+
+/// As much as one must look like: base64 of one sequence of DER, its length in one byte or two.
+fn is_certificate(item: &Json) -> bool {
+    let bytes = item.text().and_then(|text| base64url::decode_standard(text.as_bytes()));
+    let bytes = bytes.unwrap_or_default();
+    match bytes.as_slice() {
+        [0x30, 0x81, length, rest @ ..] => rest.len() == usize::from(*length),
+        [0x30, 0x82, high, low, rest @ ..] => {
+            rest.len() == usize::from(u16::from_be_bytes([*high, *low]))
+        },
+        _ => false,
     }
 }
 
@@ -225,8 +287,9 @@ fn critical(members: &[(Box<str>, Json)]) -> Result<(), TokenError> {
     }
     let Some(critical) = member(members, "crit") else { return Ok(()) };
     let Json::List(names) = critical else { return Err(TokenError::Critical) };
-    let is_known = |name: &Json| name.text() == Some("b64");
-    let is_good =
-        !names.is_empty() && names.iter().all(is_known) && member(members, "b64").is_some();
+    if names.iter().any(|name| name.text() != Some("b64")) {
+        return Err(TokenError::Extension);
+    }
+    let is_good = !names.is_empty() && member(members, "b64").is_some();
     if is_good { Ok(()) } else { Err(TokenError::Critical) }
 }

@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use baton_shared::log;
@@ -118,6 +118,8 @@ async fn keep(store: Weak<KeyStore>, place: usize) {
         source.attempted.store(Monotonic::now().as_nanos(), Ordering::Release);
         let outcome = attempt(&store, source).await;
         tell(source, failures, outcome.as_ref().err());
+        let trouble = trouble(source, outcome.as_ref().err()).map(Arc::from);
+        *source.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
         failures = if outcome.is_ok() { 0 } else { failures.saturating_add(1) };
         source.is_wanted.store(false, Ordering::Release);
         source.rounds.send_modify(|round| *round = round.wrapping_add(1));
@@ -151,6 +153,19 @@ fn tell(source: &Source, failures: u32, error: Option<&FetchError>) {
         },
         None if failures > 0 => log::info(TAG, format!("keys from {url} again")),
         Some(_) | None => {},
+    }
+}
+
+/// What KrakenD says of an attempt that brings no key.
+fn trouble(source: &Source, error: Option<&FetchError>) -> Option<String> {
+    const EMPTY: &str = "no Keys has been found";
+    match error {
+        None => source.list().is_empty().then(|| EMPTY.to_owned()),
+        Some(FetchError::Set(SetError::NoList)) => Some(EMPTY.to_owned()),
+        Some(error @ (FetchError::Call(_) | FetchError::Late)) => {
+            Some(format!("Get \"{}\": {error}", source.spec.url))
+        },
+        Some(error) => Some(error.to_string()),
     }
 }
 

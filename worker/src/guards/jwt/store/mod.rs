@@ -112,6 +112,8 @@ pub(crate) struct Source {
     wanted: Notify,
     /// Attempts that have ended.
     rounds: watch::Sender<u64>,
+    /// Why the last one brought no key.
+    trouble: Mutex<Option<Arc<str>>>,
     /// Names of keys that were not there, and until when nobody asks again.
     unknown: Mutex<HashMap<Box<str>, Monotonic>>,
 }
@@ -186,6 +188,7 @@ impl SourcesDraft {
             is_wanted: AtomicBool::new(false),
             wanted: Notify::new(),
             rounds: watch::Sender::new(0),
+            trouble: Mutex::default(),
             unknown: Mutex::default(),
         };
         let sources = self.sources.into_iter().map(source).collect();
@@ -302,6 +305,11 @@ impl Source {
         }
         let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         unknown.get(name).is_none_or(|until| *until <= now)
+    }
+
+    /// Why the last attempt brought no key, if it did not, in KrakenD's words.
+    pub(crate) fn trouble(&self) -> Option<Arc<str>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A fetch did not bring this key.

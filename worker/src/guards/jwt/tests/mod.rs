@@ -2,6 +2,7 @@
 
 mod attacks;
 mod forms;
+mod told;
 mod wycheproof;
 
 use std::fmt::Write as _;
