@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Sides};
 use baton_tests::torture::{Load, Plan, Protocol, Report, Shape, System, Upstream, report, run};
 use clap::{Parser, ValueEnum};
 
@@ -24,6 +24,7 @@ use clap::{Parser, ValueEnum};
 ///   baton-torture --reloads 1000 --h2
 ///   baton-torture --reloads 1000 --tls --every-ms 100
 ///   baton-torture --reloads 1000 --tls --h2
+///   baton-torture --reloads 1000 --tls --h2 --backend-h2
 ///   baton-torture --reloads 100 --endpoints 1000 --idle 1000 --uploads 0 --pipelined 0 --every-ms 1000
 /// The table of peers (Debian packages nginx-light and haproxy):
 ///   baton-torture --gateway baton,nginx,haproxy,haproxy-idle-close --reloads 20 --every-ms 320
@@ -80,6 +81,9 @@ struct Options {
     /// All clients speak HTTP/2, four streams each; without pipelines, half heads and idle ones.
     #[arg(long)]
     h2: bool,
+    /// Baton asks its backend in HTTP/2, which ends each connection after some hundred requests.
+    #[arg(long, conflicts_with = "features")]
+    backend_h2: bool,
     /// Clients speak TLS to Baton; connections are then ended politely after a reload, which is not
     /// counted against it, but 999 of 1,000 sessions have to go on.
     #[arg(long)]
@@ -101,6 +105,11 @@ enum Gateway {
 }
 
 impl Options {
+    fn sides(&self) -> Sides {
+        let backends = if self.backend_h2 { Protocol::Http2 } else { Protocol::Http1 };
+        Sides { tls: self.tls, backends }
+    }
+
     fn plan(&self) -> Plan {
         let load = Load {
             protocol: Protocol::Http1,
@@ -133,10 +142,7 @@ fn measure(gateway: Gateway, options: &Options) -> Report {
         (false, false) => Shape::Stream(options.endpoints),
     };
     let mut system: Box<dyn System> = match gateway {
-        Gateway::Baton if options.tls => {
-            Box::new(BatonSystem::start_tls(upstream.address(), shape))
-        },
-        Gateway::Baton => Box::new(BatonSystem::start(upstream.address(), shape)),
+        Gateway::Baton => Box::new(BatonSystem::start(upstream.address(), shape, options.sides())),
         Gateway::Nginx => peer(PeerKind::Nginx),
         Gateway::Haproxy => peer(PeerKind::Haproxy),
         Gateway::HaproxyIdleClose => peer(PeerKind::HaproxyIdleClose),

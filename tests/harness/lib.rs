@@ -22,6 +22,7 @@ pub mod name_server;
 pub mod h2;
 pub mod http;
 pub mod net;
+pub mod nginx;
 pub mod process;
 pub mod siege;
 pub mod port;

@@ -1,7 +1,7 @@
 //! What `/proc` says about processes: which live, how many descriptors, how much memory.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -138,6 +138,16 @@ pub fn next_descriptor(pid: u32) -> u32 {
 pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap());
     kill(pid, signal).unwrap_or_default();
+}
+
+/// Ends a process of ours and those that it has started.
+pub fn kill_with_children(child: &mut Child) {
+    let workers = children(child.id());
+    signal(child.id(), Signal::SIGKILL);
+    for worker in workers {
+        signal(worker.pid, Signal::SIGKILL);
+    }
+    drop(child.wait());
 }
 
 /// Whether `pid` lives, zombies not counted.

@@ -228,6 +228,11 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
+    /// For what is no text.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// A request head, and what came with it; empty when the gateway closed.
     pub(crate) async fn read(&mut self) -> String {
         let mut whole = Vec::new();

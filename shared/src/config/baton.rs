@@ -71,6 +71,9 @@ pub struct BatonEndpoint {
     pub stream_timeout: Option<Wait>,
 }
 
-/// `"@baton"` of a backend: nothing yet.
+/// `"@baton"` of a backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatonBackend {}
+pub struct BatonBackend {
+    /// `http2`: are its hosts called by HTTP/2? By TLS they are asked (ALPN), in clear text they are taken to know it.
+    pub http2: Option<bool>,
+}

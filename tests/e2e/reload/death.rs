@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use baton_tests::backend::Backend;
 use baton_tests::client::Client;
-use baton_tests::torture::systems::BatonSystem;
+use baton_tests::torture::systems::{BatonSystem, Sides};
 use baton_tests::torture::tally::Fault;
 use baton_tests::torture::{Load, Plan, Shape, System, Upstream, run};
 use baton_tests::{Baton, process, until};
@@ -142,7 +142,8 @@ impl System for Killed {
 #[test]
 fn under_load_a_killed_worker_costs_its_own_connections_and_refuses_none() {
     let upstream = Upstream::start();
-    let mut system = Killed(BatonSystem::start(upstream.address(), Shape::Stream(0)));
+    let mut system =
+        Killed(BatonSystem::start(upstream.address(), Shape::Stream(0), Sides::default()));
     let plan = Plan {
         load: Load { keep_alive: 40, steady: Duration::from_millis(300), ..Load::default() },
         reloads: 8,

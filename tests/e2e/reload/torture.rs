@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use baton_tests::process;
-use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind};
+use baton_tests::torture::systems::{BatonSystem, Peer, PeerKind, Sides};
 use baton_tests::torture::tally::Fault;
-use baton_tests::torture::{Load, Plan, Report, Shape, Upstream, run};
+use baton_tests::torture::{Load, Plan, Protocol, Report, Shape, Upstream, run};
 
 fn plan(reloads: u64, delay_ms: u64) -> Plan {
     Plan {
@@ -18,11 +18,11 @@ fn plan(reloads: u64, delay_ms: u64) -> Plan {
 }
 
 fn check(plan: &Plan, shape: Shape) {
-    check_with(&Upstream::start(), plan, shape);
+    check_with(&Upstream::start(), plan, shape, Sides::default());
 }
 
-fn check_with(upstream: &Upstream, plan: &Plan, shape: Shape) -> Report {
-    let mut system = BatonSystem::start(upstream.address(), shape);
+fn check_with(upstream: &Upstream, plan: &Plan, shape: Shape, sides: Sides) -> Report {
+    let mut system = BatonSystem::start(upstream.address(), shape, sides);
     let report = run(&mut system, upstream, plan);
     assert!(report.is_clean(), "{report}");
     let refused = process::refused_by_queues(system.baton().address().port());
@@ -57,6 +57,16 @@ fn over_http2_no_stream_is_lost_and_none_is_answered_by_what_was_before() {
 }
 
 #[test]
+fn backends_that_are_asked_in_http2_see_each_request_once_though_they_end_connections() {
+    let sides = Sides { tls: false, backends: Protocol::Http2 };
+    let mut plan = plan(40, 0);
+    check_with(&Upstream::start(), &plan, Shape::Stream(0), sides);
+    plan.reloads = 20;
+    plan.load.keep_alive = 50;
+    check_with(&Upstream::start(), &plan, Shape::Combine, sides);
+}
+
+#[test]
 fn merged_chained_and_shadowed_calls_survive_reloads_and_each_shadow_comes_once() {
     let mut plan = plan(30, 0);
     plan.load.keep_alive = 50;
@@ -68,7 +78,7 @@ fn saved_templates_lose_nothing_behind_caches_limits_breakers_scripts_and_cors()
     let upstream = Upstream::start();
     let mut plan = plan(30, 0);
     plan.load.keep_alive = 50;
-    let report = check_with(&upstream, &plan, Shape::Features);
+    let report = check_with(&upstream, &plan, Shape::Features, Sides::default());
     let fixed = upstream.fixed();
     assert!(fixed >= plan.reloads, "caches kept answers of another configuration: {fixed}");
     assert!(fixed < report.counts.requests / 2, "nothing was cached: {fixed} of {report}");

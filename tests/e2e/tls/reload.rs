@@ -9,8 +9,8 @@ use baton_tests::client::Client;
 use baton_tests::h2;
 use baton_tests::http::State;
 use baton_tests::tls::{Authority, NAME, Pair, Veil, replace};
-use baton_tests::torture::systems::BatonSystem;
-use baton_tests::torture::{Load, Plan, Shape, Upstream, run};
+use baton_tests::torture::systems::{BatonSystem, Sides};
+use baton_tests::torture::{Load, Plan, Protocol, Shape, Upstream, run};
 use baton_tests::{Baton, process, until};
 use serde_json::{Value, json};
 
@@ -216,9 +216,10 @@ fn clients_that_are_silent_over_twenty_reloads_keep_few_workers_and_lose_nothing
     until("only the newest worker is left", SOON, || baton.workers().len() == 1);
 }
 
-fn torture(load: &Load, reloads: u64, delay: Duration) {
+fn torture(load: &Load, backends: Protocol, reloads: u64, delay: Duration) {
     let upstream = Upstream::start();
-    let mut system = BatonSystem::start_tls(upstream.address(), Shape::Stream(0));
+    let sides = Sides { tls: true, backends };
+    let mut system = BatonSystem::start(upstream.address(), Shape::Stream(0), sides);
     let every = Duration::from_millis(100);
     let plan = Plan { load: load.clone(), reloads, every, delay, live: false };
     let report = run(&mut system, &upstream, &plan);
@@ -233,12 +234,13 @@ fn everybody() -> Load {
 
 #[test]
 fn thirty_reloads_under_every_kind_of_client_lose_nothing_over_tls() {
-    torture(&everybody(), 30, Duration::ZERO);
-    torture(&everybody(), 10, Duration::from_millis(5));
+    torture(&everybody(), Protocol::Http1, 30, Duration::ZERO);
+    torture(&everybody(), Protocol::Http1, 10, Duration::from_millis(5));
 }
 
 #[test]
 fn thirty_reloads_lose_no_stream_of_http2_over_tls() {
-    torture(&everybody().over_http2(), 30, Duration::ZERO);
-    torture(&everybody().over_http2(), 10, Duration::from_millis(5));
+    torture(&everybody().over_http2(), Protocol::Http1, 30, Duration::ZERO);
+    torture(&everybody().over_http2(), Protocol::Http2, 30, Duration::ZERO);
+    torture(&everybody().over_http2(), Protocol::Http2, 10, Duration::from_millis(5));
 }

@@ -17,7 +17,7 @@ use super::shape::Shape;
 use crate::baton::Baton;
 use crate::folder::Folder;
 use crate::tls::{Authority, Pair};
-use crate::{port, process, until};
+use crate::{nginx, port, process, until};
 
 /// A gateway under torture. Generation 1 serves once it is made.
 pub trait System {
@@ -50,25 +50,35 @@ pub struct BatonSystem {
     baton: Baton,
     upstream: SocketAddr,
     shape: Shape,
+    sides: Sides,
     tls: Option<(Authority, Pair)>,
+}
+
+/// What is spoken on either side of Baton.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides {
+    /// Whether clients speak TLS.
+    pub tls: bool,
+    /// What backends are asked in.
+    pub backends: Protocol,
+}
+
+impl Default for Sides {
+    fn default() -> Self {
+        Self { tls: false, backends: Protocol::Http1 }
+    }
 }
 
 impl BatonSystem {
     /// Starts it.
-    pub fn start(upstream: SocketAddr, shape: Shape) -> Self {
-        Self::with(upstream, shape, None)
-    }
-
-    /// Starts it with a certificate.
-    pub fn start_tls(upstream: SocketAddr, shape: Shape) -> Self {
-        let authority = Authority::new();
-        let pair = authority.issue("gw");
-        Self::with(upstream, shape, Some((authority, pair)))
-    }
-
-    fn with(upstream: SocketAddr, shape: Shape, tls: Option<(Authority, Pair)>) -> Self {
-        let baton = shape.start(&config(upstream, shape, tls.as_ref(), 1));
-        Self { baton, upstream, shape, tls }
+    pub fn start(upstream: SocketAddr, shape: Shape, sides: Sides) -> Self {
+        let tls = sides.tls.then(|| {
+            let authority = Authority::new();
+            let pair = authority.issue("gw");
+            (authority, pair)
+        });
+        let baton = shape.start(&config(upstream, shape, (sides, tls.as_ref()), 1));
+        Self { baton, upstream, shape, sides, tls }
     }
 
     /// The gateway, to look at it afterwards.
@@ -80,12 +90,19 @@ impl BatonSystem {
 fn config(
     upstream: SocketAddr,
     shape: Shape,
-    tls: Option<&(Authority, Pair)>,
+    (sides, tls): (Sides, Option<&(Authority, Pair)>),
     generation: u64,
 ) -> Value {
     let mut config = shape.config(upstream, generation);
     if let Some((_, pair)) = tls {
         config["tls"] = json!({ "keys": [pair.json()] });
+    }
+    if sides.backends == Protocol::Http2 {
+        for endpoint in config["endpoints"].as_array_mut().unwrap() {
+            for backend in endpoint["backend"].as_array_mut().unwrap() {
+                backend["@baton"] = json!({ "http2": true });
+            }
+        }
     }
     config
 }
@@ -100,7 +117,8 @@ impl System for BatonSystem {
     }
 
     fn prepare(&mut self, generation: u64) {
-        let config = config(self.upstream, self.shape, self.tls.as_ref(), generation);
+        let sides = (self.sides, self.tls.as_ref());
+        let config = config(self.upstream, self.shape, sides, generation);
         self.shape.save(&self.baton, &config, generation);
     }
 
@@ -156,7 +174,7 @@ impl Peer {
         let text = peer_config(kind, folder.path(), address, upstream, 1);
         fs::write(&config, text).unwrap();
         let mut command = match kind {
-            PeerKind::Nginx => nginx(folder.path(), &config),
+            PeerKind::Nginx => nginx::command(folder.path(), &config),
             PeerKind::Haproxy | PeerKind::HaproxyIdleClose => haproxy(&config),
         };
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -169,12 +187,6 @@ impl Peer {
         });
         peer
     }
-}
-
-fn nginx(folder: &Path, config: &Path) -> Command {
-    let mut command = Command::new("nginx");
-    command.arg("-p").arg(folder).arg("-c").arg(config).arg("-e").arg(folder.join("error.log"));
-    command
 }
 
 fn haproxy(config: &Path) -> Command {
@@ -205,29 +217,19 @@ fn nginx_config(
     upstream: SocketAddr,
     generation: u64,
 ) -> String {
-    let folder = folder.display();
-    format!(
-        "daemon off;
-         worker_processes 2;
-         pid {folder}/pid;
-         error_log {folder}/error.log;
-         events {{ worker_connections 8192; }}
-         http {{
-           access_log off;
-           client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-           fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-           keepalive_requests 100000000;
-           upstream torture {{ server {upstream}; keepalive 64; }}
-           server {{
-             listen {address} backlog=1024;
-             location / {{
-               proxy_http_version 1.1; proxy_set_header Connection \"\";
-               proxy_request_buffering off;
-               proxy_pass http://torture/g/{generation}/;
-             }}
+    let http = format!(
+        "keepalive_requests 100000000;
+         upstream torture {{ server {upstream}; keepalive 64; }}
+         server {{
+           listen {address} backlog=1024;
+           location / {{
+             proxy_http_version 1.1; proxy_set_header Connection \"\";
+             proxy_request_buffering off;
+             proxy_pass http://torture/g/{generation}/;
            }}
-         }}\n"
-    )
+         }}"
+    );
+    nginx::whole(folder, &http)
 }
 
 fn haproxy_config(
@@ -278,7 +280,7 @@ impl System for Peer {
         match self.kind {
             PeerKind::Nginx => {
                 let config = self.folder.path().join("peer.conf");
-                let output = nginx(self.folder.path(), &config)
+                let output = nginx::command(self.folder.path(), &config)
                     .args(["-s", "reload"])
                     .output()
                     .map_err(|error| error.to_string())?;
@@ -299,11 +301,6 @@ impl System for Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let workers = process::children(self.child.id());
-        process::signal(self.child.id(), Signal::SIGKILL);
-        for worker in workers {
-            process::signal(worker.pid, Signal::SIGKILL);
-        }
-        drop(self.child.wait());
+        process::kill_with_children(&mut self.child);
     }
 }

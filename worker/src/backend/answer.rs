@@ -3,20 +3,16 @@
 //! What is said here of framing holds before anything of an answer is used: one framing or none, no protocol
 //! switched, nothing hop-by-hop passed on (RFC 9110 §7.6.1).
 
-use std::rc::Rc;
-
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderName, PRAGMA, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use super::body::AnswerBody;
 use super::failure::CallError;
-use super::link::Link;
-use super::pool::Pool;
+use super::source::Source;
 use crate::plan::{Host, HostId, Plan};
 
 /// The head of an answer and the body behind it.
@@ -68,14 +64,12 @@ impl Called {
 }
 
 impl Answer {
-    /// Checks the head that came over `link`.
-    pub(crate) fn check(
-        answer: http::Response<Incoming>,
-        link: Box<Link>,
-        home: Option<(Rc<Pool>, HostId)>,
+    /// Checks the head in front of `source`.
+    pub(super) fn check(
+        head: http::response::Parts,
+        source: Source,
         called: Called,
     ) -> Result<Self, CallError> {
-        let (head, body) = answer.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(CallError::Upgrade);
         }
@@ -86,7 +80,7 @@ impl Answer {
         }
         strip(&mut headers, &found);
         read_pragma(&mut headers);
-        let body = AnswerBody::streamed(body, link, home);
+        let body = AnswerBody::streamed(source);
         Ok(Self { status: head.status, headers, body, called })
     }
 }

@@ -3,21 +3,18 @@
 //! The connection goes back to its pool when the body is complete, and only then.
 
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::answer::{hop_by_hop, strip};
 use super::cache::Keep;
 use super::gunzip::Gunzip;
 use super::hop::FORBIDDEN_TRAILERS;
-use super::link::{BodyLost, Bound, Link};
-use super::pool::Pool;
-use crate::plan::HostId;
+use super::link::{BodyLost, Bound};
+use super::source::Source;
 
 /// The body of a backend's answer, streamed. Dropped before its end, it closes the backend connection.
 #[derive(Debug)]
@@ -26,6 +23,7 @@ pub struct AnswerBody {
     held: Option<Ahead>,
     /// The same, and next to go out.
     behind: Option<Ahead>,
+    /// Where the rest comes from.
     source: Option<Source>,
     gunzip: Option<Box<Gunzip>>,
     /// Who wants a copy of it once it is complete.
@@ -61,15 +59,6 @@ impl From<Ahead> for Piece {
     }
 }
 
-/// Where the rest comes from.
-#[derive(Debug)]
-struct Source {
-    body: Incoming,
-    link: Box<Link>,
-    /// Whose connection it is, if it may be kept.
-    home: Option<(Rc<Pool>, HostId)>,
-}
-
 /// Why an answer's body ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
@@ -95,13 +84,9 @@ impl AnswerBody {
         Self { held, behind, source, gunzip, keep, bound: Bound::Deadline }
     }
 
-    /// A body that comes by a connection; `home`: whose it is, if it may be kept.
-    pub(super) fn streamed(
-        body: Incoming,
-        link: Box<Link>,
-        home: Option<(Rc<Pool>, HostId)>,
-    ) -> Self {
-        Self { source: Some(Source { body, link, home }), ..Self::held(Bytes::new()) }
+    /// A body that is still to come.
+    pub(super) fn streamed(source: Source) -> Self {
+        Self { source: Some(source), ..Self::held(Bytes::new()) }
     }
 
     /// A copy is kept of what is not read yet, if it is read to its end.
@@ -122,7 +107,7 @@ impl AnswerBody {
     /// Fails after `deadline`, if there is one, in place of the exchange's.
     pub(crate) fn stream_until(&mut self, deadline: Option<Instant>) {
         match (deadline, &mut self.source) {
-            (Some(deadline), Some(source)) => source.link.set_deadline(deadline),
+            (Some(deadline), Some(source)) => source.set_deadline(deadline),
             (Some(_), None) => {},
             (None, _) => self.bound = Bound::None,
         }
@@ -135,9 +120,8 @@ impl AnswerBody {
     pub(crate) fn take_if_here(&mut self) -> Option<Bytes> {
         let context = &mut Context::from_waker(Waker::noop());
         if self.is_end_stream() {
-            // Nothing follows the head: all that is left is to let the connection notice.
             if let Some(source) = &mut self.source {
-                source.link.is_idle(context);
+                source.settle(context);
             }
             self.end();
             self.store_kept();
@@ -222,10 +206,10 @@ impl AnswerBody {
     }
 
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Piece>> {
-        let Some(Source { body, link, .. }) = &mut self.source else { return Poll::Ready(None) };
-        let piece = match ready!(link.poll_body(body, self.bound, context)) {
+        let Some(source) = &mut self.source else { return Poll::Ready(None) };
+        let piece = match ready!(source.poll_frame(self.bound, context)) {
             Some(Ok(piece)) => {
-                if body.is_end_stream() {
+                if source.is_end_stream() {
                     self.end();
                 }
                 return Poll::Ready(Some(Ok(filtered(piece))));
@@ -233,7 +217,7 @@ impl AnswerBody {
             Some(Err(BodyLost::Late)) => Err(AnswerError::Late),
             Some(Err(BodyLost::Broken)) => Err(AnswerError::Cut),
             // The length that was announced did not come.
-            None if body.size_hint().lower() > 0 => Err(AnswerError::Cut),
+            None if source.left_bytes().is_some_and(|left| left > 0) => Err(AnswerError::Cut),
             None => {
                 self.end();
                 return Poll::Ready(None);
@@ -243,10 +227,9 @@ impl AnswerBody {
         Poll::Ready(Some(piece))
     }
 
-    /// The body is complete: its connection may serve the next request.
     fn end(&mut self) {
-        if let Some(Source { link, home: Some((pool, host)), .. }) = self.source.take() {
-            pool.give(host, link);
+        if let Some(source) = self.source.take() {
+            source.end();
         }
     }
 }
@@ -285,7 +268,7 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let read = self.source.as_ref().is_none_or(|source| source.body.is_end_stream());
+        let read = self.source.as_ref().is_none_or(Source::is_end_stream);
         self.held.is_none() && read && self.gunzip.as_ref().is_none_or(|gunzip| gunzip.is_done())
     }
 
@@ -301,7 +284,7 @@ impl Body for AnswerBody {
                 Ahead::Other(_) => return SizeHint::default(),
             }
         }
-        let left = self.source.as_ref().map_or(Some(0), |source| source.body.size_hint().exact());
+        let left = self.source.as_ref().map_or(Some(0), Source::left_bytes);
         left.map_or_else(SizeHint::default, |left| SizeHint::with_exact(left + held as u64))
     }
 }

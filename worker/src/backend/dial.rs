@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,17 +17,20 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::dialing::Orphans;
 use super::failure::{CallError, DialError};
+use super::http2::Mux;
 use super::link::Link;
 use super::resolve::Resolver;
 use super::stream::Stream;
 use super::via::{Proxy, Speaks};
 use super::{connect, nested, socks};
-use crate::plan::{ClientTlsPlan, DialPlan, Host, Scheme, TlsId};
-use crate::tls::client;
+use crate::plan::{ClientTlsPlan, DialPlan, Host, Scheme, Speech, TlsId};
+use crate::tls::HTTP2;
+use crate::tls::client::{self, Offered};
 use crate::tls::session::{End, Session};
 
 /// As Go's transport: a handshake may take no longer.
@@ -38,9 +42,16 @@ const ADDRESS_TIME_MIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carries {
     /// HTTP.
-    Requests,
+    Requests(Speech),
     /// Whatever both ends agree on.
     Bytes,
+}
+
+/// A new connection.
+#[derive(Debug)]
+pub(crate) enum Dialed {
+    Http1(Box<Link>),
+    Http2(Rc<Mux>),
 }
 
 /// Opens connections for one thread.
@@ -51,8 +62,15 @@ pub(crate) struct Dialer {
     /// How hosts are met by TLS, by [`TlsId`].
     plans: Box<[ClientTlsPlan]>,
     /// The same with this thread's sessions.
-    tls: Box<[OnceCell<Arc<ClientConfig>>]>,
+    tls: Box<[Met]>,
     pub(super) orphans: Orphans,
+}
+
+/// How a host is met, by what it is offered.
+#[derive(Debug, Default)]
+struct Met {
+    nothing: OnceCell<Arc<ClientConfig>>,
+    http2: OnceCell<Arc<ClientConfig>>,
 }
 
 type Family = SmallVec<[SocketAddr; 4]>;
@@ -63,7 +81,7 @@ impl Dialer {
         resolver: Arc<Resolver>,
         plans: Box<[ClientTlsPlan]>,
     ) -> Self {
-        let tls = plans.iter().map(|_| OnceCell::new()).collect();
+        let tls = plans.iter().map(|_| Met::default()).collect();
         Self { plan, resolver, plans, tls, orphans: Orphans::default() }
     }
 
@@ -74,8 +92,37 @@ impl Dialer {
         via: Option<&Proxy>,
         deadline: Instant,
     ) -> Result<Box<Link>, CallError> {
-        let stream = self.open(host, via, Carries::Requests, deadline).await?;
-        Link::new(stream).await.map(Box::new).map_err(|_why: hyper::Error| CallError::Closed)
+        let stream = self.open(host, via, Carries::Requests(Speech::Http1), deadline).await?;
+        self.link(stream).await
+    }
+
+    async fn link(&self, stream: Stream) -> Result<Box<Link>, CallError> {
+        let link = Link::new(stream, self.plan.answer_head_bytes_max).await;
+        link.map(Box::new).map_err(|_why: hyper::Error| CallError::Closed)
+    }
+
+    /// The same in HTTP/2 where the host wants it so; whoever shares that connection is told of room on it by `news`.
+    pub(super) async fn dial_as_wanted(
+        &self,
+        host: &Host,
+        via: Option<&Proxy>,
+        news: &Rc<Notify>,
+        deadline: Instant,
+    ) -> Result<Dialed, CallError> {
+        if host.way.speech == Speech::Http1 {
+            return self.dial(host, via, deadline).await.map(Dialed::Http1);
+        }
+        let stream = self.open(host, via, Carries::Requests(Speech::Http2), deadline).await?;
+        let is_http2 = match &stream {
+            Stream::Tls(session) => session.tls().alpn_protocol() == Some(HTTP2),
+            // A proxy in between that reads requests reads them in HTTP/1.1.
+            Stream::Plain(_) => !via.is_some_and(|proxy| proxy.reads_requests_for(host)),
+        };
+        if !is_http2 {
+            return self.link(stream).await.map(Dialed::Http1);
+        }
+        let bounds = (self.plan.answer_head_bytes_max, deadline);
+        Mux::meet(stream, host, Rc::clone(news), bounds).await.map(Dialed::Http2)
     }
 
     /// The same before a word is said.
@@ -88,7 +135,7 @@ impl Dialer {
     ) -> Result<Stream, CallError> {
         let Some(proxy) = via else {
             let stream = self.connect_to(host, deadline).await?;
-            return self.meet(host, stream, deadline).await;
+            return self.meet(host, stream, carries, deadline).await;
         };
         // In a box: few calls go through a proxy.
         Box::pin(self.open_through(proxy, host, carries, deadline)).await
@@ -113,7 +160,7 @@ impl Dialer {
             let asked = socks::through(login.as_ref(), host, &mut socket);
             let opened = timeout_at(deadline, asked).await.map_err(|_late| CallError::Late)?;
             return match opened {
-                Ok(()) => self.meet(host, socket, deadline).await,
+                Ok(()) => self.meet(host, socket, carries, deadline).await,
                 Err(error) => Err(match socket.peer_addr() {
                     Ok(proxy) => CallError::Socks { proxy, host: host.into(), error },
                     Err(_gone) => CallError::Closed,
@@ -122,19 +169,22 @@ impl Dialer {
         }
         // It is judged as the backend behind it is.
         let met = Host { way: host.way, ..proxy.host.clone() };
-        let mut stream = self.meet(&met, socket, deadline).await.map_err(of_proxy)?;
-        if host.scheme == Scheme::Http && carries == Carries::Requests {
+        let mut stream =
+            self.meet(&met, socket, Carries::Bytes, deadline).await.map_err(of_proxy)?;
+        if host.scheme == Scheme::Http && carries != Carries::Bytes {
             return Ok(stream);
         }
         let opened = timeout_at(deadline, connect::through(proxy, host, &mut stream)).await;
         opened.map_err(|_late| CallError::Late)??;
         match (host.scheme, stream) {
             (Scheme::Http, stream) => Ok(stream),
-            (Scheme::Https, Stream::Plain(socket)) => self.meet(host, socket, deadline).await,
+            (Scheme::Https, Stream::Plain(socket)) => {
+                self.meet(host, socket, carries, deadline).await
+            },
             (Scheme::Https, outer @ Stream::Tls(_)) => {
                 let inner = nested::socket(outer);
                 let inner = inner.map_err(|error| CallError::Broken(error.into()))?;
-                self.meet(host, inner, deadline).await
+                self.meet(host, inner, carries, deadline).await
             },
         }
     }
@@ -144,12 +194,13 @@ impl Dialer {
         &self,
         host: &Host,
         stream: TcpStream,
+        carries: Carries,
         deadline: Instant,
     ) -> Result<Stream, CallError> {
         match host.scheme {
             Scheme::Http => Ok(Stream::Plain(stream)),
             // In a box: few calls need it, and all would carry the room for it.
-            Scheme::Https => Box::pin(self.secure(host, stream, deadline)).await,
+            Scheme::Https => Box::pin(self.secure(host, stream, carries, deadline)).await,
         }
     }
 
@@ -158,9 +209,14 @@ impl Dialer {
         &self,
         host: &Host,
         stream: TcpStream,
+        carries: Carries,
         deadline: Instant,
     ) -> Result<Stream, CallError> {
-        let config = self.tls(host.way.tls).ok_or(CallError::TlsUnusable)?;
+        let offered = match carries {
+            Carries::Requests(Speech::Http2) => Offered::Http2,
+            Carries::Requests(Speech::Http1) | Carries::Bytes => Offered::Nothing,
+        };
+        let config = self.tls(host.way.tls, offered).ok_or(CallError::TlsUnusable)?;
         let name = ServerName::try_from(&*host.name).map_err(|_invalid| CallError::TlsUnusable)?;
         let connection = ClientConnection::new(config, name.to_owned())
             .map_err(|error| CallError::Tls(io::Error::other(error).into()))?;
@@ -181,15 +237,19 @@ impl Dialer {
     }
 
     /// How a host is met; made when it is first asked for.
-    fn tls(&self, id: TlsId) -> Option<Arc<ClientConfig>> {
-        let place = self.tls.get(id.index())?;
+    fn tls(&self, id: TlsId, offered: Offered) -> Option<Arc<ClientConfig>> {
+        let met = self.tls.get(id.index())?;
+        let place = match offered {
+            Offered::Nothing => &met.nothing,
+            Offered::Http2 => &met.http2,
+        };
         if let Some(made) = place.get() {
             return Some(Arc::clone(made));
         }
         let made = match self.plans.get(id.index())? {
-            Some(config) => client::for_a_thread(config),
+            Some(config) => client::for_a_thread(config, offered),
             // Nobody in the file is called so: a backend has redirected there.
-            None => Arc::new(client::usual_here().ok()?),
+            None => client::for_a_thread(&client::usual_here().ok()?, offered),
         };
         Some(Arc::clone(place.get_or_init(|| made)))
     }

@@ -4,13 +4,13 @@
 //! turns out to be closed before a byte was written costs nothing, and a request without a body of a safe
 //! method whose **reused** connection ended before any byte of an answer is sent once more on a new one
 //! (RFC 9110 §9.2.2): backends close idle connections, and their close may cross a request.
-//! KrakenD: the same, by Go's transport.
+//! KrakenD: the same, by Go's transport. HTTP/2 adds a third: what the backend says that it has not looked at.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::PROXY_AUTHORIZATION;
-use http::{Method, Uri};
+use http::{Method, Uri, response};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Called};
@@ -18,10 +18,13 @@ use super::dial::Dialer;
 use super::dialing;
 use super::expect;
 use super::failure::CallError;
-use super::link::{Link, Lost, Outgoing};
+use super::http2::{self, Connection};
+use super::outgoing::Outgoing;
 use super::pool::Pool;
+use super::source::{Home, Source};
+use super::tries::Tries;
 use super::via::{Proxy, Speaks};
-use crate::plan::{Host, Scheme};
+use crate::plan::{Host, Scheme, Speech};
 
 /// A request as it is sent.
 pub(crate) type Outbound = http::Request<Outgoing>;
@@ -75,6 +78,27 @@ pub enum Reuse {
     Never,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// The deadline passed.
+    Late,
+    /// The connection was found closed before a byte was written: the request is in its place again.
+    Unsent,
+    /// The backend says that it has not looked at the request, which is in its place again if it can be.
+    Unseen {
+        /// What it says.
+        error: CallError,
+    },
+    /// The request may have reached the backend.
+    Broken {
+        /// What happened.
+        error: CallError,
+        /// Whether anything of an answer was read.
+        answered: bool,
+    },
+}
+
 impl Client {
     /// Sends `request` and waits for the head of the answer, at most until `deadline`. `again`
     /// makes the same request once more; only asked for one without a body.
@@ -87,37 +111,28 @@ impl Client {
         again: impl Fn() -> Option<Outbound>,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
-        let mut repeatable = request.as_ref().is_some_and(is_repeatable);
-        let Whom { host, uri, via } = whom;
-        let mut take_idle = true;
+        let repeatable = request.as_ref().is_some_and(is_repeatable);
+        let mut tries = Tries::new(repeatable);
         whom.address(request);
-        // Bounded: each turn uses up an idle connection, or is the last but one, or the last.
+        // Bounded: each turn uses up an idle connection or an offer, or is the last but one, or the last.
         loop {
-            let idle = if take_idle { self.idle(host) } else { None };
-            let mut link = match idle {
-                Some(link) => link,
-                // In a box: few requests dial, and all would carry the room for it.
-                None => Box::pin(self.dial(host, via, deadline)).await?,
-            };
-            let waits = self.hold(request);
-            match link.send(request, self.head_deadline(deadline)).await {
-                Ok(answer) => {
-                    if let Some(body) = waits {
-                        body.answered();
-                    }
-                    let called = Called::new(host, uri.clone());
-                    return Answer::check(answer, link, self.home(host), called);
+            let connection = self.connect(whom, tries.take_idle, deadline).await?;
+            let reused = connection.is_reused();
+            match self.send(connection, whom, request, deadline).await {
+                Ok((head, source)) => {
+                    return Answer::check(head, source, Called::new(whom.host, whom.uri.clone()));
                 },
                 Err(Lost::Late) if Instant::now() < deadline => return Err(CallError::HeadLate),
                 Err(Lost::Late) => return Err(CallError::Late),
-                Err(Lost::Unsent) if link.reused => {},
-                Err(Lost::Unsent) => return Err(CallError::Closed),
+                Err(Lost::Unsent) if reused => {},
+                Err(Lost::Unsent) => Box::pin(tries.offer_again(CallError::Closed)).await?,
+                Err(Lost::Unseen { error }) if request.is_none() => return Err(error),
+                Err(Lost::Unseen { error }) => Box::pin(tries.offer_again(error)).await?,
                 Err(Lost::Broken { error, answered }) => {
-                    let error = CallError::of(&error, answered);
-                    if !(link.reused && repeatable && !answered && error.is_of_connection()) {
+                    if !(reused && tries.repeatable && !answered && error.is_of_connection()) {
                         return Err(error);
                     }
-                    (repeatable, take_idle) = (false, false);
+                    (tries.repeatable, tries.take_idle) = (false, false);
                     *request = again();
                     whom.address(request);
                 },
@@ -125,30 +140,75 @@ impl Client {
         }
     }
 
-    async fn dial(
+    /// One that is idle, or has room, or a new one.
+    async fn connect(
         &self,
-        host: &Host,
-        via: Option<&Proxy>,
+        whom: Whom<'_>,
+        take_idle: bool,
         deadline: Instant,
-    ) -> Result<Box<Link>, CallError> {
-        match (self.home(host), via) {
-            (Some((pool, id)), None) => {
-                dialing::dial(&self.dialer, &pool, (host, id), deadline).await
-            },
-            _ => self.dialer.dial(host, via, deadline).await,
+    ) -> Result<Connection, CallError> {
+        let idle = if take_idle { whom.host.id.and_then(|id| self.pool.take(id)) } else { None };
+        match idle {
+            Some(link) => Ok(Connection::Http1(link)),
+            // In a box: few requests dial, and all would carry the room for it.
+            None => Box::pin(self.dial(whom, deadline)).await,
         }
+    }
+
+    async fn dial(&self, whom: Whom<'_>, deadline: Instant) -> Result<Connection, CallError> {
+        let Whom { host, via, .. } = whom;
+        let dialer = &self.dialer;
+        match (self.home(host), host.way.speech) {
+            (Some((pool, id)), Speech::Http2) => {
+                let way = http2::Way { dialer, host, via };
+                pool.shared(id).connection(way, deadline).await
+            },
+            (None, Speech::Http2) => {
+                let dialed = dialer.dial_as_wanted(host, via, &Rc::default(), deadline).await?;
+                Ok(dialed.into())
+            },
+            (Some((pool, id)), Speech::Http1) if via.is_none() => {
+                let link = dialing::dial(dialer, &pool, (host, id), deadline).await?;
+                Ok(Connection::Http1(link))
+            },
+            (_, Speech::Http1) => dialer.dial(host, via, deadline).await.map(Connection::Http1),
+        }
+    }
+
+    /// Sends it by this connection.
+    async fn send(
+        &self,
+        connection: Connection,
+        whom: Whom<'_>,
+        request: &mut Option<Outbound>,
+        deadline: Instant,
+    ) -> Result<(response::Parts, Source), Lost> {
+        let waits = self.hold(request);
+        let head_deadline = self.head_deadline(deadline);
+        let answered = match connection {
+            Connection::Http1(mut link) => {
+                let (head, body) = link.send(request, head_deadline).await?.into_parts();
+                (head, Source::Http1 { body, link, home: self.home(whom.host) })
+            },
+            Connection::Http2(place) => {
+                // In a box, for the same reason.
+                let sent = http2::send(place, request, waits.as_ref(), head_deadline);
+                let (head, stream) = Box::pin(sent).await?;
+                (head, Source::Http2(stream))
+            },
+        };
+        if let Some(body) = waits {
+            body.answered();
+        }
+        Ok(answered)
     }
 
     fn hold(&self, request: &mut Option<Outbound>) -> Option<expect::Word> {
         expect::hold(request.as_mut()?, self.continue_time_max?)
     }
 
-    fn idle(&self, host: &Host) -> Option<Box<Link>> {
-        self.pool.take(host.id?)
-    }
-
     /// Where the connection goes after its answer.
-    fn home(&self, host: &Host) -> Option<(Rc<Pool>, crate::plan::HostId)> {
+    fn home(&self, host: &Host) -> Home {
         match self.reuse {
             Reuse::KeepAlive => Some((Rc::clone(&self.pool), host.id?)),
             Reuse::Never => None,

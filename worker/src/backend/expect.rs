@@ -36,6 +36,11 @@ impl Word {
         let _has_begun = self.turn(STAYS);
     }
 
+    /// The backend asks for the body.
+    pub(super) fn invited(&self) {
+        let _was_late = self.turn(FLOWS);
+    }
+
     fn turn(&self, into: u8) -> Result<u8, u8> {
         self.0.compare_exchange(WAITS, into, Ordering::Relaxed, Ordering::Relaxed)
     }
@@ -55,7 +60,7 @@ pub(super) fn hold(request: &mut Outbound, time: Duration) -> Option<Word> {
     let heard = word.clone();
     hyper::ext::on_informational(request, move |answer| {
         if answer.status() == StatusCode::CONTINUE {
-            let _was_late = heard.turn(FLOWS);
+            heard.invited();
         }
     });
     let gate = Gate { word: word.clone(), time: Box::pin(sleep(time)) };

@@ -7,6 +7,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
@@ -206,6 +207,31 @@ pub enum CallError {
     /// There is no token for it (`auth/client-credentials`).
     #[error("{0}")]
     Token(Box<super::oauth2::TokenError>),
+    /// A backend that is asked in HTTP/2 says something else.
+    #[error("http2: the backend does not speak HTTP/2")]
+    NotHttp2,
+    /// It says nothing.
+    #[error("http2: timeout awaiting the backend's SETTINGS")]
+    Http2Late,
+    /// The backend ended the stream of the exchange, or broke the protocol on it; Go's text.
+    #[error("stream error: stream ID {stream}; {}{}", Code(*reason), if *by_backend { "; received from peer" } else { "" })]
+    Stream {
+        /// Its number.
+        stream: u32,
+        /// Why.
+        reason: h2::Reason,
+        /// Whether the backend says so.
+        by_backend: bool,
+    },
+    /// The backend broke the protocol on its connection, or says that we did; Go's text.
+    #[error("connection error: {}", Code(*_0))]
+    Http2(h2::Reason),
+    /// The request's target cannot be one in HTTP/2.
+    #[error("net/http: invalid request :path")]
+    Target,
+    /// What others were told who waited for the same connection.
+    #[error("{0}")]
+    Same(Arc<Self>),
     /// The client's host is no host.
     #[error("{0}")]
     Host(crate::plan::HostError),
@@ -274,6 +300,35 @@ impl fmt::Display for SocketText<'_> {
     }
 }
 
+/// A reason of HTTP/2 by its name in the standard (RFC 9113 §7).
+struct Code(h2::Reason);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        static NAMES: [&str; 14] = [
+            "NO_ERROR",
+            "PROTOCOL_ERROR",
+            "INTERNAL_ERROR",
+            "FLOW_CONTROL_ERROR",
+            "SETTINGS_TIMEOUT",
+            "STREAM_CLOSED",
+            "FRAME_SIZE_ERROR",
+            "REFUSED_STREAM",
+            "CANCEL",
+            "COMPRESSION_ERROR",
+            "CONNECT_ERROR",
+            "ENHANCE_YOUR_CALM",
+            "INADEQUATE_SECURITY",
+            "HTTP_1_1_REQUIRED",
+        ];
+        let code = u32::from(self.0);
+        match NAMES.get(code as usize) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "unknown error code 0x{code:x}"),
+        }
+    }
+}
+
 /// `Get`, `Post`: how Go begins an error of its HTTP client.
 struct Verb<'a>(&'a Method);
 
@@ -301,6 +356,21 @@ impl CallError {
             (None, io::ErrorKind::UnexpectedEof) if answered => Self::Cut,
             (None, io::ErrorKind::UnexpectedEof) => Self::Closed,
             (None, _) => Self::HeadTooLarge,
+        }
+    }
+
+    /// What an error on a stream of HTTP/2 means.
+    pub(crate) fn of_http2(error: &h2::Error, stream: u32) -> Self {
+        match (error.get_io(), error.reason()) {
+            // Of the kernel's errors only their kind is told.
+            (Some(socket), _) if socket.kind() == io::ErrorKind::ConnectionReset => {
+                Self::Broken(io::Error::from_raw_os_error(Errno::ECONNRESET as i32).into())
+            },
+            (None, Some(reason)) if error.is_reset() => {
+                Self::Stream { stream, reason, by_backend: error.is_remote() }
+            },
+            (None, Some(reason)) => Self::Http2(reason),
+            _ => Self::Closed,
         }
     }
 

@@ -13,7 +13,7 @@ use super::redirect::{self, FirstBody, LocationError, NextBody};
 use super::send::{Sender, failed};
 use super::target::Picked;
 use crate::message::RequestBody;
-use crate::plan::{BackendPlan, Host, Scheme, ThreadState};
+use crate::plan::{BackendPlan, Host, Scheme, Speech, ThreadState};
 
 /// The body of the first request, as far as a redirect may need it.
 #[derive(Debug)]
@@ -76,6 +76,11 @@ pub(super) async fn follow(
         // Whoever a backend names is called as it is.
         host.way = here.way;
         host.id = plan.find_host(&host);
+        if host.id.is_none() && host.scheme == Scheme::Http {
+            // Nobody has said of it that it knows HTTP/2.
+            host.way.speech = Speech::Http1;
+            host.id = plan.find_host(&host);
+        }
         drop_secrets |= !redirect::trusts(first, &host);
         drop_body |= next.body == NextBody::Dropped;
         // What is here of this answer is read, so that its connection can be used again.

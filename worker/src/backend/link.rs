@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
@@ -25,13 +25,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{AbortHandle, spawn_local, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::expect::Gate;
+use super::exchange::Lost;
+use super::failure::CallError;
+use super::outgoing::Outgoing;
 use super::stream::Stream;
-use crate::message::{RequestBody, UploadError};
-
-/// Bytes that a backend may send before the head of its answer is complete: the head itself and any
-/// interim answers (1xx) before it. Bounds their number too.
-const ANSWER_HEAD_BYTES_MAX: u64 = 1 << 20;
 
 /// The most that hyper buffers of what was read and not yet understood; one field line longer than this
 /// fails the exchange.
@@ -39,7 +36,8 @@ const READ_BUFFER_BYTES_MAX: usize = 256 * 1024;
 
 /// What an exchange may ask about the bytes of its connection.
 #[derive(Debug)]
-struct Ledger {
+pub(super) struct Ledger {
+    head_bytes_max: u32,
     /// Bytes of the present answer.
     read_bytes: Cell<u64>,
     /// How many more may come before the head is complete.
@@ -48,14 +46,11 @@ struct Ledger {
     uploads: Cell<bool>,
 }
 
-/// A request's body on its way to the backend.
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    body: RequestBody,
-    /// Told when the last of it has been handed over, or nobody wants it any more.
-    told: Option<Rc<Ledger>>,
-    /// What it waits for; nothing, usually.
-    gate: Option<Box<Gate>>,
+impl Ledger {
+    /// hyper has taken the last of the request's body, or wants no more of it.
+    pub(super) fn upload_ended(&self) {
+        self.uploads.set(false);
+    }
 }
 
 /// The socket, with its bytes counted.
@@ -86,28 +81,14 @@ type Driven = Connection<TokioIo<Wire>, Outgoing>;
 /// What hyper made of a request.
 type TrySent = Result<http::Response<Incoming>, TrySendError<http::Request<Outgoing>>>;
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Lost {
-    /// The deadline passed.
-    Late,
-    /// The connection was found closed before a byte was written: the request is in its place again.
-    Unsent,
-    /// The request may have reached the backend.
-    Broken {
-        /// What hyper says.
-        error: hyper::Error,
-        /// Whether anything of an answer was read.
-        answered: bool,
-    },
-}
-
 impl Link {
-    /// Speaks HTTP/1.1 on `stream`. Does not wait: HTTP/1.1 has no handshake.
-    pub(crate) async fn new(stream: Stream) -> hyper::Result<Self> {
+    /// Speaks HTTP/1.1 on `stream`. Does not wait: HTTP/1.1 has no handshake. `head_bytes_max`: what a backend may send
+    /// before the head of its answer is complete, interim answers (1xx) included; that bounds their number too.
+    pub(crate) async fn new(stream: Stream, head_bytes_max: u32) -> hyper::Result<Self> {
         let ledger = Rc::new(Ledger {
+            head_bytes_max,
             read_bytes: Cell::new(0),
-            head_bytes_left: Cell::new(ANSWER_HEAD_BYTES_MAX),
+            head_bytes_left: Cell::new(head_bytes_max.into()),
             uploads: Cell::new(false),
         });
         let wire = Wire { stream, ledger: Rc::clone(&ledger) };
@@ -123,13 +104,13 @@ impl Link {
 
     /// Takes `request` out of its place, sends it and waits for the head of its answer, at most until
     /// `deadline`.
-    pub(crate) async fn send(
+    pub(super) async fn send(
         &mut self,
         request: &mut Option<http::Request<Outgoing>>,
         deadline: Instant,
     ) -> Result<http::Response<Incoming>, Lost> {
         self.ledger.read_bytes.set(0);
-        self.ledger.head_bytes_left.set(ANSWER_HEAD_BYTES_MAX);
+        self.ledger.head_bytes_left.set(self.ledger.head_bytes_max.into());
         self.set_deadline(deadline);
         // Only `drive` can complete it, and it runs right before: a waker would wake this very task for
         // nothing. `unconstrained`, since with no budget left it would count on that waker.
@@ -164,9 +145,9 @@ impl Link {
                     *request = Some(unsent);
                     Lost::Unsent
                 },
-                None => Lost::Broken {
-                    error: error.into_error(),
-                    answered: self.ledger.read_bytes.get() > 0,
+                None => {
+                    let answered = self.ledger.read_bytes.get() > 0;
+                    Lost::Broken { error: CallError::of(&error.into_error(), answered), answered }
                 },
             }),
             None => Err(Lost::Late),
@@ -180,7 +161,7 @@ impl Link {
     ) -> Option<impl Future<Output = TrySent> + use<>> {
         let mut sent = request.take()?;
         self.ledger.uploads.set(!sent.body().is_end_stream());
-        sent.body_mut().told = Some(Rc::clone(&self.ledger));
+        sent.body_mut().tell(Rc::clone(&self.ledger));
         Some(self.sender.try_send_request(sent))
     }
 
@@ -278,58 +259,6 @@ struct Driver(AbortHandle);
 impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-impl From<RequestBody> for Outgoing {
-    fn from(body: RequestBody) -> Self {
-        Self { body, told: None, gate: None }
-    }
-}
-
-impl Outgoing {
-    /// It is sent behind this.
-    pub(super) fn wait_for(&mut self, gate: Gate) {
-        self.gate = Some(Box::new(gate));
-    }
-
-    /// Whether the same can be sent once more.
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.body, RequestBody::Empty)
-    }
-}
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = UploadError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        let this = self.get_mut();
-        if let Some(gate) = &mut this.gate {
-            ready!(gate.poll(context));
-            this.gate = None;
-        }
-        Pin::new(&mut this.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// hyper drops a body when it has taken the last of it.
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        if let Some(ledger) = &self.told {
-            ledger.uploads.set(false);
-        }
     }
 }
 

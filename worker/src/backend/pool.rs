@@ -6,6 +6,7 @@
 //! need grow old and are closed.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::http2::Shared;
 use super::link::Link;
 use crate::plan::HostId;
 
@@ -38,6 +40,8 @@ pub(crate) struct Pool {
     limits: PoolLimits,
     hosts: RefCell<Hosts>,
     idle: Cell<usize>,
+    /// Connections that serve several exchanges at once, of hosts that are spoken to so.
+    shared: RefCell<BTreeMap<HostId, Rc<Shared>>>,
     /// Whether somebody looks after what is idle.
     watched: Cell<bool>,
 }
@@ -63,7 +67,8 @@ impl Pool {
     pub(crate) fn new(limits: PoolLimits, hosts: usize) -> Rc<Self> {
         let planned = std::iter::repeat_with(Vec::new).take(hosts).collect();
         let hosts = RefCell::new(Hosts { planned, found: Vec::new() });
-        Rc::new(Self { limits, hosts, idle: Cell::new(0), watched: Cell::new(false) })
+        let (idle, shared) = (Cell::new(0), RefCell::default());
+        Rc::new(Self { limits, hosts, idle, shared, watched: Cell::new(false) })
     }
 
     /// A connection to `host` that was idle when it was last looked at.
@@ -93,6 +98,12 @@ impl Pool {
         }
     }
 
+    /// The connections to a host that is spoken to in HTTP/2; they are watched from now on.
+    pub(super) fn shared(self: &Rc<Self>, host: HostId) -> Rc<Shared> {
+        self.watch();
+        Rc::clone(self.shared.borrow_mut().entry(host).or_default())
+    }
+
     /// From now on connections to a host that was found are kept.
     pub(crate) fn admit(&self, host: HostId) {
         self.hosts.borrow_mut().found.push((host, Vec::new()));
@@ -100,6 +111,7 @@ impl Pool {
 
     /// They are kept no more; those that are idle are closed.
     pub(crate) fn dismiss(&self, host: HostId) {
+        drop(self.shared.borrow_mut().remove(&host));
         let mut hosts = self.hosts.borrow_mut();
         if let Some(place) = hosts.place_of(host) {
             let (_, gone) = hosts.found.remove(place);
@@ -128,8 +140,10 @@ impl Pool {
         drop(spawn_local(look_after(pool)));
     }
 
-    /// Closes what may not stay.
-    async fn sweep(&self) {
+    /// Closes what may not stay; false: nothing is left.
+    async fn sweep(&self) -> bool {
+        let longest = self.limits.idle_time_max;
+        let shared: usize = self.shared.borrow().values().map(|shared| shared.sweep(longest)).sum();
         let count = self.hosts.borrow().count();
         for place in 0..count {
             poll_fn(|context| {
@@ -142,6 +156,7 @@ impl Pool {
             })
             .await;
         }
+        shared + self.idle() > 0
     }
 }
 
@@ -178,8 +193,7 @@ async fn look_after(pool: Weak<Pool>) {
     loop {
         ticks.tick().await;
         let Some(pool) = pool.upgrade() else { return };
-        pool.sweep().await;
-        if pool.idle() == 0 {
+        if !pool.sweep().await {
             pool.watched.set(false);
             return;
         }

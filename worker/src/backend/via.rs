@@ -120,6 +120,11 @@ impl Proxies {
 }
 
 impl Proxy {
+    /// Whether it reads requests for `host`, rather than passing bytes on.
+    pub(crate) fn reads_requests_for(&self, host: &Host) -> bool {
+        host.scheme == Scheme::Http && matches!(self.speaks, Ok(Speaks::Http { .. }))
+    }
+
     /// A URL, or what becomes one by `http://`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));

@@ -30,6 +30,7 @@ use crate::handover::give::Progress;
 use crate::message::Peer;
 use crate::observe::access_log::AccessLog;
 use crate::plan::ThreadState;
+use crate::tls::HTTP2;
 
 /// A connection between two owners.
 #[derive(Debug)]
@@ -57,8 +58,6 @@ impl Moving {
 pub(crate) const LINK_IDLE: Duration = Duration::from_secs(3600);
 /// What a connection gets at least that arrives: what its client sent while it travelled is read before it is late.
 const ARRIVAL: Duration = Duration::from_millis(20);
-/// As clients and the gateway agree on it in a handshake (RFC 7301).
-const HTTP2: &[u8] = b"h2";
 /// The listener of connections that the worker makes to itself: they leave no trace in logs and counts.
 pub(crate) const OWN_PROBE: ListenerId = ListenerId(u32::MAX);
 

@@ -11,7 +11,7 @@ use super::client_credentials;
 use super::compile::Compiler;
 use super::files;
 use super::graphql;
-use super::host::{self, Host, HostError, HostId, Way};
+use super::host::{self, Host, HostError, HostId, Speech, Way};
 use super::http_cache;
 use super::script;
 use super::service;
@@ -215,8 +215,11 @@ fn compile_with(
     headers: HeaderPlan,
     answers: &mut AnswerSlots,
 ) -> BackendPlan {
-    let way =
-        Way { tls: tls::of_backend(compiler, backend), via: via::of_backend(compiler, backend) };
+    let way = Way {
+        speech: if backend.baton.http2 == Some(true) { Speech::Http2 } else { Speech::Http1 },
+        tls: tls::of_backend(compiler, backend),
+        via: via::of_backend(compiler, backend),
+    };
     let hosts = match service::compile(compiler, backend, way) {
         _ if endpoint.timeout.0 < 0 => Hosts::TooLate,
         Some(service) => Hosts::Service(service),

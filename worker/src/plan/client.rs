@@ -43,14 +43,18 @@ pub(super) fn client(config: &ServiceConfig, threads: usize) -> ClientPlan {
 fn dial(config: &ServiceConfig) -> DialPlan {
     const FALLBACK_AFTER: Duration = Duration::from_millis(300);
     const PROBE_EVERY: Duration = Duration::from_secs(15);
+    const ANSWER_HEAD_BYTES: u32 = 1 << 20;
     let or = |duration: GoDuration, default| match duration.0 {
         0 => Some(default),
         _ => duration.positive(),
     };
+    let head_bytes = config.baton.limits.answer_header_bytes;
     DialPlan {
         time_max: config.dialer_timeout.positive(),
         fallback_after: or(config.dialer_fallback_delay, FALLBACK_AFTER),
         probe_every: or(config.dialer_keep_alive, PROBE_EVERY),
+        answer_head_bytes_max: head_bytes
+            .map_or(ANSWER_HEAD_BYTES, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
     }
 }
 

@@ -46,9 +46,21 @@ pub enum Scheme {
     Https,
 }
 
+/// What a host is spoken to in, if it can.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Speech {
+    /// HTTP/1.1, as KrakenD.
+    #[default]
+    Http1,
+    /// HTTP/2 (`"@baton".http2`): by TLS if the host takes the offer, in clear text with prior knowledge (RFC 9113 §3.3).
+    Http2,
+}
+
 /// How a host is reached: who asks it in another way has connections of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Way {
+    /// In what.
+    pub speech: Speech,
     /// How its certificate is judged, if it has one.
     pub tls: TlsId,
     /// Through which proxy of the file; none: as the environment says.

@@ -48,7 +48,7 @@ pub(crate) use compile::Compiler;
 pub use compile::{CompileOptions, check_plan, compile};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::StreamDeadline;
-pub use host::{Host, HostError, HostId, Scheme, Way};
+pub use host::{Host, HostError, HostId, Scheme, Speech, Way};
 pub use include::{Content, Files, Included, include};
 pub(crate) use pipe::{BodyUse, CallPlan, Calls, ConcurrentPlan, SequentialPlan};
 pub use pipe::{DataPlan, NoOpPlan, Pipe};
@@ -191,6 +191,8 @@ pub(crate) struct DialPlan {
     pub(crate) fallback_after: Option<Duration>,
     /// `dialer_keep_alive`: the time between TCP probes; none: there are none.
     pub(crate) probe_every: Option<Duration>,
+    /// `answer_header_bytes`: of one answer, interim ones in front of it included.
+    pub(crate) answer_head_bytes_max: u32,
 }
 
 impl Plan {

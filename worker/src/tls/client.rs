@@ -2,7 +2,7 @@
 //!
 //! KrakenD: without the block Go's defaults hold (TLS 1.2 and 1.3); with it versions are TLS 1.3 unless they
 //! are set. What cannot be read is told and left out: that believes fewer. HTTP/1.1 is not negotiated, since
-//! nothing else is spoken.
+//! nothing else is spoken but where `"@baton".http2` asks for it.
 
 use std::sync::Arc;
 
@@ -90,9 +90,21 @@ impl Sources for Disk {
     }
 }
 
+/// What a backend is offered to speak (ALPN).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// HTTP/1.1 needs no offer.
+    Nothing,
+    /// HTTP/2, or else HTTP/1.1.
+    Http2,
+}
+
 /// The same with a memory for sessions of its own: for one thread.
-pub(crate) fn for_a_thread(config: &ClientConfig) -> Arc<ClientConfig> {
+pub(crate) fn for_a_thread(config: &ClientConfig, offered: Offered) -> Arc<ClientConfig> {
     let mut own = config.clone();
+    if offered == Offered::Http2 {
+        own.alpn_protocols = super::protocols();
+    }
     own.resumption = Resumption::in_memory_sessions(SESSIONS);
     Arc::new(own)
 }

@@ -22,6 +22,14 @@ mod tests;
 
 use rustls::pki_types::UnixTime;
 
+/// HTTP/2 as both ends agree on it in a handshake (RFC 7301).
+pub(crate) const HTTP2: &[u8] = b"h2";
+
+/// What can be spoken, the best first.
+fn protocols() -> Vec<Vec<u8>> {
+    vec![HTTP2.to_vec(), b"http/1.1".to_vec()]
+}
+
 /// Whether a certificate's time has not run out.
 pub(crate) fn still_valid(certificate: &[u8]) -> bool {
     let now = UnixTime::now().as_secs();

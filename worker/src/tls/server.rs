@@ -19,10 +19,6 @@ use super::roots::Roots;
 use super::tickets::Tickets;
 use super::trust::Clients;
 use super::{Refused, Remark, pem};
-
-/// What clients may choose to speak, by preference (RFC 7301).
-const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
-
 /// How clients are met.
 #[derive(Debug)]
 pub(crate) struct ServerTls {
@@ -92,7 +88,7 @@ fn assemble(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // As Go; each costs a write and 250 bytes.
     config.send_tls13_tickets = 1;
-    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    config.alpn_protocols = super::protocols();
     Ok(ServerTls { config: Arc::new(config), tickets })
 }
 

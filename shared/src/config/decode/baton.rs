@@ -58,10 +58,10 @@ pub(super) fn endpoint(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonEnd
 
 /// `"@baton"` of a backend.
 pub(super) fn backend(fields: &mut Fields<'_>, faults: &mut Faults) -> BatonBackend {
-    if let Some(f) = block(fields, faults) {
-        f.finish_strictly(faults);
-    }
-    BatonBackend {}
+    let Some(mut f) = block(fields, faults) else { return BatonBackend::default() };
+    let baton = BatonBackend { http2: one(&mut f, "http2", faults, boolean) };
+    f.finish_strictly(faults);
+    baton
 }
 
 fn block<'a>(fields: &mut Fields<'a>, faults: &mut Faults) -> Option<Fields<'a>> {

@@ -100,9 +100,12 @@ fn what_only_baton_has_is_typed() {
     let text = endpoint(
         r#""@baton":{"trust_forwarded_for":false,"drain":"none","bake":"3s","threads":2,
         "krakend_version":"2.9","limits":{"header_bytes":4096,"head_timeout":"5s","body_bytes":1e9}},"#,
-        &format!(r#""endpoint":"/a","@baton":{{"stream_timeout":"1h"}},{BACKEND}"#),
+        r#""endpoint":"/a","@baton":{"stream_timeout":"1h"},
+        "backend":[{"@baton":{"http2":true}},{"@baton":{}}]"#,
     );
     let config = config(&text);
+    let backend = |index: usize| config.endpoints[0].backend[index].baton.http2;
+    assert_eq!((backend(0), backend(1)), (Some(true), None));
     let baton = &config.baton;
     assert_eq!(baton.trust_forwarded_for, Some(false));
     assert_eq!(baton.drain, Some(Wait::Unbounded));
@@ -142,6 +145,10 @@ fn batons_own_keys_are_strict() {
         (r#"{"limits":[]}"#, "/@baton/limits: a list is not an object"),
         ("7", "/@baton: 7 is not an object"),
     ];
+    let of_backend = endpoint("", r#""endpoint":"/a","backend":[{"@baton":{"http2":"yes"}}]"#);
+    let found = findings(&of_backend);
+    let wanted = "/endpoints/0/backend/0/@baton/http2: \"yes\" is not true or false";
+    assert!(found[0].ends_with(wanted), "{found:?}");
     for (block, wanted) in cases {
         let text = format!(r#"{{"version":3,"@baton":{block}}}"#);
         let found = findings(&text);

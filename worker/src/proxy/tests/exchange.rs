@@ -68,6 +68,29 @@ fn parts_of_a_request_choose_the_path_and_a_request_without_them_is_refused() {
 }
 
 #[test]
+fn the_head_of_an_answer_is_bounded_as_the_file_says() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = no_op(&backend);
+        config.baton.limits.answer_header_bytes = Some(1000);
+        let thread = serving(&config);
+        for (bytes, status) in [(500, 200), (2000, 500)] {
+            let serve = async {
+                let mut peer = backend.accept().await;
+                peer.read().await;
+                let padding = "x".repeat(bytes);
+                peer.write(format!("HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\n")).await;
+                tokio::task::yield_now().await;
+                peer.try_write("Content-Length: 0\r\nConnection: close\r\n\r\n").await;
+                peer
+            };
+            let (response, _peer) = join!(ask(&thread, get()), serve);
+            assert_eq!(response.status, status, "{bytes}");
+        }
+    });
+}
+
+#[test]
 fn a_connection_serves_one_request_after_another() {
     on_a_thread(async {
         let backend = Backend::start().await;

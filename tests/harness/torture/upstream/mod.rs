@@ -4,13 +4,16 @@
 //! The configuration of generation N calls `/g/N/KIND/NUMBER`; the answer repeats both, so a client knows
 //! which generation answered and whether the answer is its own. Beside those that count there are calls that
 //! only add something (`side`, `fixed`), and shadows, which are counted on their own.
+//! It speaks what it is spoken to in: [`http1`] or [`http2`].
+
+mod http1;
+mod http2;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::tally::{Fate, Fault, Tally};
@@ -20,7 +23,8 @@ use crate::net::{Background, adopt, listen};
 const SHADOWS_LATE: Duration = Duration::from_secs(5);
 
 /// Fresh for longer than any torture.
-const FRESH: &str = "Cache-Control: max-age=100000\r\nDate: Mon, 23 Nov 2036 18:05:18 GMT\r\n";
+const FRESH: [(&str, &str); 2] =
+    [("Cache-Control", "max-age=100000"), ("Date", "Mon, 23 Nov 2036 18:05:18 GMT")];
 
 /// A running backend.
 #[derive(Debug)]
@@ -142,38 +146,41 @@ fn slowness(number: u64) -> Duration {
     Duration::from_millis(20 + number.wrapping_mul(7_919) % 180)
 }
 
-async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Seen>>) {
+async fn serve(stream: TcpStream, seen: Arc<Mutex<Seen>>) {
     drop(stream.set_nodelay(true));
-    let mut buffer = Vec::new();
-    while let Some(request) = read(&mut stream, &mut buffer).await {
-        seen.lock().unwrap().note(&request);
-        if matches!(request.kind, Kind::Slow | Kind::Shadow) {
-            tokio::time::sleep(slowness(request.number)).await;
-        }
-        if stream.write_all(&answer(&request)).await.is_err() {
-            return;
-        }
+    let mut first = [0; 3];
+    match stream.peek(&mut first).await {
+        Ok(_) if first == *b"PRI" => http2::serve(stream, seen).await,
+        Ok(_) | Err(_) => http1::serve(stream, &seen).await,
     }
 }
 
-fn answer(request: &Request) -> Vec<u8> {
+/// What a request gets.
+struct Answer {
+    fields: Vec<(&'static str, &'static str)>,
+    text: String,
+    /// Whether its length is told.
+    has_length: bool,
+}
+
+/// Counts a request, and answers it.
+async fn answer(request: &Request, seen: &Mutex<Seen>) -> Answer {
+    seen.lock().unwrap().note(request);
+    if matches!(request.kind, Kind::Slow | Kind::Shadow) {
+        tokio::time::sleep(slowness(request.number)).await;
+    }
     let Request { generation, number, body, kind } = request;
     if matches!(kind, Kind::Side | Kind::Shadow | Kind::Fixed) {
         let text = format!("{{\"generation\":{generation},\"number\":{number}}}");
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
-        let head = if *kind == Kind::Fixed { format!("{head}{FRESH}") } else { head.to_owned() };
-        return format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).into_bytes();
+        let mut fields = vec![("Content-Type", "application/json")];
+        if *kind == Kind::Fixed {
+            fields.extend(FRESH);
+        }
+        return Answer { fields, text, has_length: true };
     }
     let (length, sum) = (body.len(), sum(body));
     let text = format!("{generation} {number} {length} {sum}\n{}", padding(*number));
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
-    if number % 3 == 0 {
-        let size = text.len();
-        format!("{head}Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n{text}\r\n0\r\n\r\n")
-            .into_bytes()
-    } else {
-        format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).into_bytes()
-    }
+    Answer { fields: vec![("Content-Type", "text/plain")], text, has_length: number % 3 != 0 }
 }
 
 struct Request {
@@ -208,63 +215,13 @@ impl Kind {
     }
 }
 
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
-    let head = take_until(stream, buffer, b"\r\n\r\n").await?;
-    let text = String::from_utf8(head).ok()?.to_ascii_lowercase();
-    let mut lines = text.split("\r\n");
-    let target = lines.next()?.split(' ').nth(1)?.to_owned();
-    let mut path = target.split('/').skip(2);
-    let generation = path.next()?.parse().ok()?;
-    let kind = Kind::of(path.next()?);
-    let number = path.next()?.parse().ok()?;
-    let mut body = Vec::new();
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        match (name, value.trim()) {
-            ("content-length", digits) => {
-                let length: usize = digits.parse().ok()?;
-                body = take(stream, buffer, length).await?;
-            },
-            ("transfer-encoding", "chunked") => body = chunks(stream, buffer).await?,
-            _ => {},
-        }
-    }
-    Some(Request { generation, number, kind, body })
-}
-
-async fn chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let line = String::from_utf8(take_until(stream, buffer, b"\r\n").await?).ok()?;
-        let size = usize::from_str_radix(line.trim(), 16).ok()?;
-        body.extend(take(stream, buffer, size).await?);
-        take_until(stream, buffer, b"\r\n").await?;
-        if size == 0 {
-            return Some(body);
-        }
-    }
-}
-
-async fn take_until(stream: &mut TcpStream, buffer: &mut Vec<u8>, end: &[u8]) -> Option<Vec<u8>> {
-    loop {
-        if let Some(at) = buffer.windows(end.len()).position(|window| window == end) {
-            let rest = buffer.split_off(at + end.len());
-            return Some(std::mem::replace(buffer, rest));
-        }
-        fill(stream, buffer).await?;
-    }
-}
-
-async fn take(stream: &mut TcpStream, buffer: &mut Vec<u8>, count: usize) -> Option<Vec<u8>> {
-    while buffer.len() < count {
-        fill(stream, buffer).await?;
-    }
-    let rest = buffer.split_off(count);
-    Some(std::mem::replace(buffer, rest))
-}
-
-async fn fill(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    match stream.read_buf(buffer).await {
-        Ok(count) if count > 0 => Some(()),
-        _ => None,
+impl Request {
+    /// From its target; the body is still to come.
+    fn of(target: &str) -> Option<Self> {
+        let mut path = target.split('/').skip(2);
+        let generation = path.next()?.parse().ok()?;
+        let kind = Kind::of(path.next()?);
+        let number = path.next()?.parse().ok()?;
+        Some(Self { generation, number, kind, body: Vec::new() })
     }
 }

@@ -1,0 +1,198 @@
+//! One connection that speaks HTTP/2.
+//!
+//! A task of its own drives it, since several exchanges wait for it at once. It takes streams as long as it is in the
+//! list of its host; who has a stream keeps it, and when the last has gone it says goodbye and closes.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Builder, Connection, SendRequest};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::head::Origin;
+use super::line::{Begun, Heard, Line};
+use crate::backend::failure::CallError;
+use crate::backend::stream::Stream;
+use crate::plan::Host;
+
+/// Streams at once, where the backend does not want fewer.
+const STREAMS_MAX: u16 = 100;
+/// What of one answer may be on its way and not yet taken by its client: as much as with HTTP/1.1.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// All streams may have that at once: a client that takes nothing holds up no other.
+const WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
+/// What of one request is held until the backend has room for it.
+const UNSENT_BYTES_MAX: usize = 64 << 10;
+/// A backend that knows the protocol says so at once.
+const BEGIN_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a connection that nobody needs may take for its goodbye.
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Backends end connections whose streams are reset in numbers, with all that is on them: so many more cut exchanges than
+/// whole ones, and the next ones go elsewhere.
+const CUT_MAX: u32 = 50;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Mux {
+    pub(super) origin: Origin,
+    sender: RefCell<SendRequest<Bytes>>,
+    pub(super) heard: Rc<Heard>,
+    active: Cell<usize>,
+    /// It takes no more streams.
+    retired: Cell<bool>,
+    /// Exchanges that were cut, less those that ended well.
+    cut: Cell<u32>,
+    /// Whether an exchange was completed here.
+    used: Cell<bool>,
+    idle_since: Cell<Instant>,
+    /// Told of room for a stream.
+    news: Rc<Notify>,
+    /// Closed when nobody needs it any more.
+    _needed: oneshot::Sender<()>,
+}
+
+/// Room for one exchange.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(super) mux: Rc<Mux>,
+    is_whole: Cell<bool>,
+}
+
+impl Mux {
+    /// Speaks HTTP/2 on `stream` if the backend does, which it says before anything is asked of it.
+    pub(crate) async fn meet(
+        stream: Stream,
+        host: &Host,
+        news: Rc<Notify>,
+        (head_bytes_max, deadline): (u32, Instant),
+    ) -> Result<Rc<Self>, CallError> {
+        let origin = Origin::of(host)?;
+        let heard = Rc::new(Heard::default());
+        let line = Line::new(stream, Rc::clone(&heard));
+        let stop = deadline.min(Instant::now() + BEGIN_TIME_MAX);
+        let met = match timeout_at(stop, begin(line, &heard, head_bytes_max)).await {
+            Ok(met) => met,
+            Err(_late) if stop < deadline => return Err(CallError::Http2Late),
+            Err(_late) => return Err(CallError::Late),
+        };
+        let (sender, connection) = met.map_err(|error| match heard.begun() {
+            Some(Begun::Otherwise) => CallError::NotHttp2,
+            Some(Begun::Http2) | None => CallError::of_http2(&error, 0),
+        })?;
+        let (needed, needless) = oneshot::channel();
+        drop(spawn_local(drive(connection, needless)));
+        Ok(Rc::new(Self {
+            origin,
+            sender: RefCell::new(sender),
+            heard,
+            active: Cell::new(0),
+            retired: Cell::new(false),
+            cut: Cell::new(0),
+            used: Cell::new(false),
+            idle_since: Cell::new(Instant::now()),
+            news,
+            _needed: needed,
+        }))
+    }
+
+    /// Whether it takes another stream, now or when one has ended: the backend has not said goodbye.
+    pub(super) fn is_open(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let ready = self.sender.borrow_mut().poll_ready(&mut context);
+        !self.retired.get() && !matches!(ready, Poll::Ready(Err(_)))
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        let theirs = self.sender.borrow().current_max_send_streams();
+        // A backend that wants none at first gets one, which waits.
+        self.active.get() < theirs.clamp(1, usize::from(STREAMS_MAX))
+    }
+
+    /// Begins an exchange.
+    pub(super) fn enter(self: &Rc<Self>) -> Place {
+        self.active.set(self.active.get() + 1);
+        Place { mux: Rc::clone(self), is_whole: Cell::new(false) }
+    }
+
+    /// Since when nothing happens on it.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        (self.active.get() == 0).then(|| self.idle_since.get())
+    }
+
+    /// What it has goes on, and nothing new begins.
+    pub(super) fn retire(&self) {
+        self.retired.set(true);
+    }
+
+    pub(super) fn sender(&self) -> SendRequest<Bytes> {
+        self.sender.borrow().clone()
+    }
+}
+
+impl Place {
+    /// Whether the backend may have closed the connection while nobody used it.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.mux.used.get()
+    }
+
+    /// The exchange is complete.
+    pub(super) fn complete(&self) {
+        self.is_whole.set(true);
+        self.mux.used.set(true);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mux = &self.mux;
+        mux.active.set(mux.active.get() - 1);
+        if mux.active.get() == 0 {
+            mux.idle_since.set(Instant::now());
+        }
+        let cut = mux.cut.get();
+        mux.cut.set(if self.is_whole.get() { cut.saturating_sub(1) } else { cut + 1 });
+        if mux.cut.get() > CUT_MAX {
+            mux.retire();
+        }
+        mux.news.notify_one();
+    }
+}
+
+type Met = (SendRequest<Bytes>, Connection<Line, Bytes>);
+
+/// Says who we are and waits until the backend has.
+async fn begin(line: Line, heard: &Heard, head_bytes_max: u32) -> Result<Met, h2::Error> {
+    let (sender, mut connection) = Builder::new()
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_header_list_size(head_bytes_max)
+        .max_send_buffer_size(UNSENT_BYTES_MAX)
+        .handshake(line)
+        .await?;
+    poll_fn(|context| match std::pin::Pin::new(&mut connection).poll(context) {
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        // It closed; who asks for something is told.
+        Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+        Poll::Pending if heard.begun().is_some() => Poll::Ready(Ok(())),
+        Poll::Pending => Poll::Pending,
+    })
+    .await?;
+    Ok((sender, connection))
+}
+
+/// Until it has ended; not for long any more when nobody needs it.
+async fn drive(mut connection: Connection<Line, Bytes>, needless: oneshot::Receiver<()>) {
+    tokio::select! {
+        biased;
+        _how = &mut connection => return,
+        _nobody = needless => {},
+    }
+    drop(timeout(GOODBYE_TIME_MAX, connection).await);
+}

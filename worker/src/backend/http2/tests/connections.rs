@@ -1,0 +1,195 @@
+//! The connections of a host: few of them, made once, left in time.
+
+use std::rc::Rc;
+
+use baton_shared::config::model::GoDuration;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::StatusCode;
+use tokio::join;
+use tokio::task::spawn_local;
+
+use super::peer::{Peer, Raw, config, get_a, thread};
+use crate::harness::{Backend, ask, get, on_a_thread, serving};
+use crate::plan::ThreadState;
+
+/// So many at once.
+async fn many(thread: &Rc<ThreadState>, count: usize) -> Vec<(StatusCode, Bytes)> {
+    join_all((0..count).map(|_| get_a(thread))).await
+}
+
+/// Answers so many requests at once, and no sooner than all of them have come.
+async fn answer(peer: &mut Peer, count: usize) {
+    let mut streams = Vec::new();
+    while streams.len() < count {
+        streams.push(peer.next().await);
+    }
+    streams.into_iter().for_each(|stream| stream.answer("hello"));
+}
+
+#[test]
+fn requests_at_once_share_one_connection_and_more_than_it_takes_get_another() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let serve = async {
+            let mut first = Peer::accept(&backend).await;
+            let mut second = Peer::accept(&backend).await;
+            join!(answer(&mut first, 100), answer(&mut second, 20));
+            (first, second)
+        };
+        let (answers, (mut first, _second)) = join!(many(&thread, 120), serve);
+        assert!(answers.iter().all(|(status, body)| *status == 200 && body == "hello"));
+        // Where few are asked for, the first is enough.
+        join!(many(&thread, 30), answer(&mut first, 30));
+    });
+}
+
+#[test]
+fn a_backend_that_takes_few_streams_is_sent_no_more() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let serve = async {
+            let mut peers = Vec::new();
+            for _ in 0..3 {
+                let mut builder = h2::server::Builder::new();
+                peers.push(Peer::accept_with(&backend, builder.max_concurrent_streams(2)).await);
+            }
+            join_all(peers.iter_mut().map(|peer| answer(peer, 2))).await;
+            peers
+        };
+        let (answers, _peers) = join!(many(&thread, 6), serve);
+        assert!(answers.iter().all(|(status, _)| *status == 200));
+    });
+}
+
+#[test]
+fn all_who_wait_are_told_when_there_is_no_connection() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = config(&backend);
+        drop(backend);
+        config.extra_config.namespaces.clear();
+        let thread = serving(&config);
+        let answers = many(&thread, 10).await;
+        assert!(answers.iter().all(|(status, _)| *status == 500), "{answers:?}");
+    });
+}
+
+#[test]
+fn a_backend_that_does_not_know_the_protocol_is_found_out_before_it_is_asked_anything() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let serve = async {
+            let mut peer = backend.accept().await;
+            let said = peer.read_until("SM\r\n\r\n").await;
+            peer.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
+            assert_eq!(said, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+            peer
+        };
+        let (response, _peer) = join!(ask(&thread, get()), serve);
+        assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+    });
+}
+
+#[test]
+fn an_idle_connection_is_closed_in_time_with_a_goodbye() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = config(&backend);
+        config.idle_connection_timeout = GoDuration(1_000_000);
+        let thread = serving(&config);
+        let serve = async {
+            let mut peer = Peer::accept(&backend).await;
+            peer.next().await.answer("hello");
+            assert!(peer.next_if_any().await.is_none());
+            peer.ended().await;
+        };
+        join!(get_a(&thread), serve);
+    });
+}
+
+#[test]
+fn nothing_new_goes_to_a_backend_that_has_said_goodbye_and_what_it_has_goes_on() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let of_thread = Rc::clone(&thread);
+        let first = spawn_local(async move { get_a(&of_thread).await });
+        let mut old = Peer::accept(&backend).await;
+        let stream = old.next().await;
+        old.say_goodbye().await;
+        // The library says the second half once the gateway has heard the first.
+        let fresh = async {
+            let mut new = Peer::accept(&backend).await;
+            new.next().await.answer("new");
+            new
+        };
+        let late = async {
+            loop {
+                tokio::select! {
+                    answered = get_a(&thread) => break answered,
+                    Some(seen) = old.next_if_any() => seen.answer("not yet"),
+                }
+            }
+        };
+        let ((status, body), _new) = join!(late, fresh);
+        assert_eq!((status, body), (StatusCode::OK, Bytes::from_static(b"new")));
+        stream.answer("old");
+        assert_eq!(first.await.unwrap().1, "old");
+        old.ended().await;
+    });
+}
+
+#[test]
+fn who_cuts_many_exchanges_does_not_bring_a_connection_down() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let of_thread = Rc::clone(&thread);
+        let patient = spawn_local(async move { get_a(&of_thread).await });
+        let mut first = Peer::accept(&backend).await;
+        let kept = first.next().await;
+        for _ in 0..51 {
+            let mut asked = Box::pin(ask(&thread, get()));
+            tokio::select! {
+                _answered = &mut asked => panic!("nobody answers"),
+                _seen = first.next() => {},
+            }
+        }
+        let serve = async {
+            let mut second = Peer::accept(&backend).await;
+            second.next().await.answer("elsewhere");
+            second
+        };
+        let ((_, body), _second) = join!(get_a(&thread), serve);
+        assert_eq!(body, "elsewhere");
+        kept.answer("still here");
+        assert_eq!(patient.await.unwrap().1, "still here");
+    });
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_heard_is_left() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let mut config = config(&backend);
+        config.endpoints[0].timeout = GoDuration(200_000_000);
+        let thread = serving(&config);
+        let serve = async {
+            let mut silent = Raw::accept(&backend).await;
+            silent.frame(super::peer::HEADERS).await;
+            let mut next = Peer::accept(&backend).await;
+            next.next().await.answer("hello");
+            (silent, next)
+        };
+        let asked = async {
+            let late = get_a(&thread).await.0;
+            (late, get_a(&thread).await.1)
+        };
+        let ((late, body), _peers) = join!(asked, serve);
+        assert_eq!((late.as_u16(), &*body), (500, &b"hello"[..]));
+    });
+}
