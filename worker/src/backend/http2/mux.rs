@@ -23,8 +23,8 @@ use crate::plan::Host;
 
 /// Streams at once, where the backend does not want fewer.
 const STREAMS_MAX: u16 = 100;
-/// What of one answer may be on its way and not yet taken by its client: as much as with HTTP/1.1.
-const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// What of one answer is held for a client that does not take it.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 /// All streams may have that at once: a client that takes nothing holds up no other.
 const WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
 /// What of one request is held until the backend has room for it.

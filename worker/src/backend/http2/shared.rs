@@ -21,6 +21,9 @@ use crate::backend::link::Link;
 use crate::backend::via::Proxy;
 use crate::plan::Host;
 
+/// How long a connection may take to come about, whoever still waits for it.
+const MAKE_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// What a request is sent by.
 #[derive(Debug)]
 pub(crate) enum Connection {
@@ -92,11 +95,11 @@ impl Shared {
             }
             let mut news = pin!(self.news.notified());
             news.as_mut().enable();
-            let number = self.ask(way, deadline);
+            let number = self.ask(way);
             if timeout_at(deadline, news).await.is_err() {
                 return Err(CallError::Late);
             }
-            self.check(number, deadline)?;
+            self.check(number)?;
         }
     }
 
@@ -116,7 +119,7 @@ impl Shared {
     }
 
     /// Has a connection made, unless one is; its number.
-    fn ask(self: &Rc<Self>, way: Way<'_>, deadline: Instant) -> u64 {
+    fn ask(self: &Rc<Self>, way: Way<'_>) -> u64 {
         if self.is_asked.replace(true) {
             return self.asked.get();
         }
@@ -127,6 +130,7 @@ impl Shared {
         // Whoever asked may leave: others wait for it.
         drop(spawn_local(async move {
             let way = Way { dialer: &dialer, host: &host, via: via.as_ref() };
+            let deadline = Instant::now() + MAKE_TIME_MAX;
             match way.dial(&shared.news, deadline).await {
                 Ok(Dialed::Http2(mux)) => shared.open.borrow_mut().push(mux),
                 Ok(Dialed::Http1(link)) => {
@@ -141,14 +145,13 @@ impl Shared {
         number
     }
 
-    /// Fails if the connection of that number did. Who has more time than whoever asked for it tries again.
-    fn check(&self, number: u64, deadline: Instant) -> Result<(), CallError> {
+    /// Fails if the connection of that number did.
+    fn check(&self, number: u64) -> Result<(), CallError> {
         match &*self.failed.borrow() {
-            Some((failed, error)) if *failed == number => match **error {
-                CallError::Late if Instant::now() < deadline => Ok(()),
-                CallError::Late => Err(CallError::Late),
-                _ => Err(CallError::Same(Arc::clone(error))),
-            },
+            Some((failed, error)) if *failed == number => Err(match **error {
+                CallError::Late => CallError::Late,
+                _ => CallError::Same(Arc::clone(error)),
+            }),
             Some(_) | None => Ok(()),
         }
     }
