@@ -216,6 +216,12 @@ impl Backend {
         Self { listener, address }
     }
 
+    /// From now on so many connections may wait to be accepted, and one more.
+    pub(crate) fn queue_at_most(&self, connections: i32) {
+        let backlog = nix::sys::socket::Backlog::new(connections).unwrap();
+        nix::sys::socket::listen(&self.listener, backlog).unwrap();
+    }
+
     /// The next connection of the gateway.
     pub(crate) async fn accept(&self) -> Conversation {
         Conversation { stream: self.listener.accept().await.unwrap().0 }

@@ -1,6 +1,7 @@
 //! A connection in the making: it outlives the request that it is made for.
 //!
-//! KrakenD (Go): the same. A client that opens streams and resets them would else have a backend knocked at for each of
+//! KrakenD (Go): the same, also that a request that waits takes what comes first: a new connection, or one that another
+//! request gives back. A client that opens streams and resets them would else have a backend knocked at for each of
 //! them and find nobody there.
 
 use std::cell::Cell;
@@ -45,14 +46,24 @@ impl Orphans {
     }
 }
 
-/// A new connection to a host, at most until `deadline`. Who stops waiting leaves it to the pool.
+/// Whether another connection will do than the one that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Also one that comes back to its pool meanwhile.
+    WhatIsFirst,
+    New,
+}
+
+/// A connection to a host, at most until `deadline`. Who stops waiting leaves the one that is made to the pool.
 pub(super) async fn dial(
     dialer: &Rc<Dialer>,
     pool: &Rc<Pool>,
     (host, id): (&Host, HostId),
+    takes: Takes,
     deadline: Instant,
 ) -> Result<Box<Link>, CallError> {
     let (tell, told) = oneshot::channel();
+    let back = (takes == Takes::WhatIsFirst).then(|| pool.wait(id));
     let (dialer, pool, host) = (Rc::clone(dialer), Rc::clone(pool), host.clone());
     drop(spawn_local(async move {
         if let Some(mut link) = made(&dialer, &host, deadline, tell).await {
@@ -62,7 +73,13 @@ pub(super) async fn dial(
             }
         }
     }));
-    told.await.unwrap_or(Err(CallError::Closed))
+    let made = async { told.await.unwrap_or(Err(CallError::Closed)) };
+    let Some(back) = back else { return made.await };
+    tokio::select! {
+        biased;
+        made = made => made,
+        link = back => Ok(link),
+    }
 }
 
 /// Makes it for whoever waits; returns it if nobody does any more.
@@ -110,7 +127,9 @@ mod tests {
         tokio::select! {
             biased;
             () = yield_now() => {},
-            _made = dial(dialer, pool, (host, host.id.unwrap()), deadline) => unreachable!("at once"),
+            _made = dial(dialer, pool, (host, host.id.unwrap()), Takes::New, deadline) => {
+                unreachable!("at once")
+            },
         }
         (thread, listener)
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Called};
 use super::dial::Dialer;
-use super::dialing;
+use super::dialing::{self, Takes};
 use super::expect;
 use super::failure::CallError;
 use super::http2::{self, Connection};
@@ -151,11 +151,16 @@ impl Client {
         match idle {
             Some(link) => Ok(Connection::Http1(link)),
             // In a box: few requests dial, and all would carry the room for it.
-            None => Box::pin(self.dial(whom, deadline)).await,
+            None => Box::pin(self.dial(whom, take_idle, deadline)).await,
         }
     }
 
-    async fn dial(&self, whom: Whom<'_>, deadline: Instant) -> Result<Connection, CallError> {
+    async fn dial(
+        &self,
+        whom: Whom<'_>,
+        take_idle: bool,
+        deadline: Instant,
+    ) -> Result<Connection, CallError> {
         let Whom { host, via, .. } = whom;
         let dialer = &self.dialer;
         match (self.home(host), host.way.speech) {
@@ -168,7 +173,8 @@ impl Client {
                 Ok(dialed.into())
             },
             (Some((pool, id)), Speech::Http1) if via.is_none() => {
-                let link = dialing::dial(dialer, &pool, (host, id), deadline).await?;
+                let takes = if take_idle { Takes::WhatIsFirst } else { Takes::New };
+                let link = dialing::dial(dialer, &pool, (host, id), takes, deadline).await?;
                 Ok(Connection::Http1(link))
             },
             (_, Speech::Http1) => dialer.dial(host, via, deadline).await.map(Connection::Http1),

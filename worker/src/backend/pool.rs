@@ -8,10 +8,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -40,6 +42,8 @@ pub(crate) struct Pool {
     limits: PoolLimits,
     hosts: RefCell<Hosts>,
     idle: Cell<usize>,
+    /// Who would rather have a connection that comes back than wait for a new one.
+    waiting: RefCell<Vec<(HostId, oneshot::Sender<Box<Link>>)>>,
     /// Connections that serve several exchanges at once, of hosts that are spoken to so.
     shared: RefCell<BTreeMap<HostId, Rc<Shared>>>,
     /// Whether somebody looks after what is idle.
@@ -67,8 +71,9 @@ impl Pool {
     pub(crate) fn new(limits: PoolLimits, hosts: usize) -> Rc<Self> {
         let planned = std::iter::repeat_with(Vec::new).take(hosts).collect();
         let hosts = RefCell::new(Hosts { planned, found: Vec::new() });
-        let (idle, shared) = (Cell::new(0), RefCell::default());
-        Rc::new(Self { limits, hosts, idle, shared, watched: Cell::new(false) })
+        let (idle, watched) = (Cell::new(0), Cell::new(false));
+        let (waiting, shared) = (RefCell::default(), RefCell::default());
+        Rc::new(Self { limits, hosts, idle, waiting, shared, watched })
     }
 
     /// A connection to `host` that was idle when it was last looked at.
@@ -82,16 +87,47 @@ impl Pool {
         }
     }
 
+    /// The next connection to `host` that comes back, unless somebody waits for it already.
+    pub(super) fn wait(self: &Rc<Self>, host: HostId) -> Waiting {
+        let (tell, told) = oneshot::channel();
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.retain(|(_, tell)| !tell.is_closed());
+        waiting.push((host, tell));
+        Waiting { told, host, pool: Rc::clone(self) }
+    }
+
+    /// Gives `link` to who has waited for one of `host` the longest, or back.
+    fn pass_on(&self, host: HostId, mut link: Box<Link>) -> Option<Box<Link>> {
+        let mut waiting = self.waiting.borrow_mut();
+        while let Some(place) = waiting.iter().position(|(wanted, _)| *wanted == host) {
+            let (_, tell) = waiting.remove(place);
+            match tell.send(link) {
+                Ok(()) => return None,
+                Err(back) => link = back,
+            }
+        }
+        Some(link)
+    }
+
     /// Keeps `link` for a next request, or closes it: when the limits are reached, or when the connection
     /// is not exactly between two exchanges.
     pub(crate) fn give(self: &Rc<Self>, host: HostId, mut link: Box<Link>) {
-        if self.idle.get() >= self.limits.idle_max || !link.was_idle() {
+        if !link.was_idle() {
+            return;
+        }
+        link.reused = true;
+        if !self.waiting.borrow().is_empty() {
+            match self.pass_on(host, link) {
+                Some(back) => link = back,
+                None => return,
+            }
+        }
+        if self.idle.get() >= self.limits.idle_max {
             return;
         }
         let mut hosts = self.hosts.borrow_mut();
         let Some(host) = hosts.get_mut(host) else { return };
         if host.len() < self.limits.idle_per_host_max {
-            link.reused = true;
             host.push(Idle { link, since: self.limits.idle_time_max.map(|_| Instant::now()) });
             self.idle.set(self.idle.get() + 1);
             self.watch();
@@ -157,6 +193,35 @@ impl Pool {
             .await;
         }
         shared + self.idle() > 0
+    }
+}
+
+/// A connection that may come back; who stops waiting leaves it to the next.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    told: oneshot::Receiver<Box<Link>>,
+    host: HostId,
+    pool: Rc<Pool>,
+}
+
+impl Future for Waiting {
+    type Output = Box<Link>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Box<Link>> {
+        match Pin::new(&mut self.get_mut().told).poll(context) {
+            Poll::Ready(Ok(link)) => Poll::Ready(link),
+            // Nobody tells any more: whoever waits also waits for a new one.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.told.close();
+        if let Ok(link) = self.told.try_recv() {
+            self.pool.give(self.host, link);
+        }
     }
 }
 

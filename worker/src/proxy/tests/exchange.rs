@@ -68,6 +68,31 @@ fn parts_of_a_request_choose_the_path_and_a_request_without_them_is_refused() {
 }
 
 #[test]
+fn a_request_that_waits_for_a_connection_takes_one_that_comes_back() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        // Room for one connection that nobody has accepted: the kernel lets no more in.
+        backend.queue_at_most(0);
+        let thread = serving(&no_op(&backend));
+        let serve = async {
+            let mut only = backend.accept().await;
+            only.read().await;
+            let _in_the_way = tokio::net::TcpStream::connect(backend.address).await.unwrap();
+            let second = ask(&thread, get());
+            let answers = async {
+                tokio::task::yield_now().await;
+                only.write(HELLO).await;
+                only.answer(HELLO).await;
+            };
+            join!(second, answers).0.status
+        };
+        let (first, second) = join!(ask(&thread, get()), serve);
+        assert_eq!((first.status, second), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(thread.client.pool.idle(), 1);
+    });
+}
+
+#[test]
 fn the_head_of_an_answer_is_bounded_as_the_file_says() {
     on_a_thread(async {
         let backend = Backend::start().await;

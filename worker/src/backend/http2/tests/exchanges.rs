@@ -1,5 +1,6 @@
 //! One exchange: what the backend sees, what comes back.
 
+use baton_shared::config::model::GoDuration;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::join;
@@ -83,10 +84,12 @@ fn bodies_and_trailers_stream_both_ways_at_once() {
 
 #[test]
 fn a_client_that_takes_nothing_holds_up_no_other() {
-    const LARGE: usize = 1 << 20;
+    const LARGE: usize = 200 << 10;
     on_a_thread(async {
         let backend = Backend::start().await;
-        let thread = thread(&backend);
+        let mut config = config(&backend);
+        config.endpoints[0].timeout = GoDuration::seconds(60);
+        let thread = serving(&config);
         let serve = async {
             let mut peer = Peer::accept(&backend).await;
             let mut streams = Vec::new();
@@ -163,7 +166,7 @@ fn a_body_that_is_to_wait_goes_when_the_backend_asks_for_it() {
     on_a_thread(async {
         let backend = Backend::start().await;
         let mut config = config(&backend);
-        config.expect_continue_timeout = baton_shared::config::model::GoDuration::seconds(60);
+        config.expect_continue_timeout = GoDuration::seconds(60);
         config.endpoints[1].input_headers = vec!["Expect".to_owned()];
         let thread = serving(&config);
         let serve = async {
