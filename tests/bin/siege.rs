@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use baton_tests::h2::attack::{ATTACKS, Attack};
 use baton_tests::siege::{Plan, run, table};
+use baton_tests::torture::Protocol;
 use clap::Parser;
 
 /// Attack a gateway and measure what others notice.
@@ -30,13 +31,18 @@ struct Options {
     /// How long, without and with each attack.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// The backend is asked in HTTP/2.
+    #[arg(long)]
+    backend_h2: bool,
 }
 
 fn main() -> ExitCode {
-    let Options { attack, healthy, attackers, seconds } = Options::parse();
+    let Options { attack, healthy, attackers, seconds, backend_h2 } = Options::parse();
     let chosen: Vec<Attack> =
         ATTACKS.iter().filter(|known| known.name.contains(&attack)).copied().collect();
-    let reports = run(&chosen, Plan { healthy, attackers, time: Duration::from_secs(seconds) });
+    let backend = if backend_h2 { Protocol::Http2 } else { Protocol::Http1 };
+    let time = Duration::from_secs(seconds);
+    let reports = run(&chosen, Plan { healthy, attackers, time, backend });
     println!("{}", table(&reports));
     let bad: Vec<_> = reports.iter().filter(|report| !report.is_good()).collect();
     bad.iter().for_each(|report| println!("too much is noticed of: {}", report.name));

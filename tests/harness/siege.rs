@@ -16,6 +16,7 @@ use tokio::runtime::Builder;
 use crate::h2::attack::{Attack, PATH};
 use crate::h2::{Client, Raw};
 use crate::percentile::percentile;
+use crate::torture::Protocol;
 use crate::{Baton, pause, process};
 
 /// Frames of one connection, if nobody ends it.
@@ -39,6 +40,8 @@ pub struct Plan {
     pub attackers: usize,
     /// How long without and how long with each attack.
     pub time: Duration,
+    /// What the backend is asked in.
+    pub backend: Protocol,
 }
 
 /// A gateway, and a backend that counts.
@@ -75,16 +78,16 @@ pub struct Report {
 /// # Panics
 /// When it dies of it.
 pub fn run(attacks: &[Attack], plan: Plan) -> Vec<Report> {
-    let besieged = Besieged::start();
+    let besieged = Besieged::start(plan.backend);
     drop(besieged.healthy(plan, Duration::from_millis(500))); // what is new is slow
     attacks.iter().map(|attack| besieged.attack(*attack, plan)).collect()
 }
 
 impl Besieged {
-    fn start() -> Self {
+    fn start(backend: Protocol) -> Self {
         let asked = Arc::<AtomicU64>::default();
         let host = serve(Arc::clone(&asked));
-        let baton = Baton::start(&config(&host));
+        let baton = Baton::start(&config(&host, backend));
         Self { baton, asked }
     }
 
@@ -182,7 +185,14 @@ fn serve(asked: Arc<AtomicU64>) -> String {
             let listener = socket.listen(BACKLOG).unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
             while let Ok((socket, _)) = listener.accept().await {
-                drop(tokio::spawn(answer(socket, Arc::clone(&asked))));
+                let asked = Arc::clone(&asked);
+                drop(tokio::spawn(async move {
+                    let mut first = [0; 3];
+                    match socket.peek(&mut first).await {
+                        Ok(_) if first == *b"PRI" => answer_http2(socket, asked).await,
+                        Ok(_) | Err(_) => answer(socket, asked).await,
+                    }
+                }));
             }
         });
     }));
@@ -204,11 +214,23 @@ async fn answer(mut socket: TcpStream, asked: Arc<AtomicU64>) {
     }
 }
 
-fn config(host: &str) -> Value {
+/// The same in HTTP/2, with the bounds that the library's servers have: who resets many streams loses the connection.
+async fn answer_http2(socket: TcpStream, asked: Arc<AtomicU64>) {
+    let Ok(mut connection) = h2::server::handshake(socket).await else { return };
+    while let Some(Ok((_request, mut respond))) = connection.accept().await {
+        asked.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut stream) = respond.send_response(http::Response::new(()), false) {
+            drop(stream.send_data(bytes::Bytes::from_static(b"ok"), true));
+        }
+    }
+}
+
+fn config(host: &str, backend: Protocol) -> Value {
+    let http2 = backend == Protocol::Http2;
     let endpoint = |method: &str| {
         json!({
             "endpoint": PATH, "method": method, "output_encoding": "no-op",
-            "backend": [{ "url_pattern": "/", "encoding": "no-op" }]
+            "backend": [{ "url_pattern": "/", "encoding": "no-op", "@baton": { "http2": http2 } }]
         })
     };
     json!({
