@@ -20,7 +20,7 @@ pub(super) type Home = Option<(Rc<Pool>, HostId)>;
 #[derive(Debug)]
 pub(super) enum Source {
     Http1 { body: Incoming, link: Box<Link>, home: Home },
-    Http2(Box<Stream>),
+    Http2(Stream),
 }
 
 impl Source {

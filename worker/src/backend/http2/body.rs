@@ -1,6 +1,7 @@
 //! The body of an answer on a stream: its window opens as the client takes what came.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,26 +11,36 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
 use super::mux::Place;
+use super::parting::Begun;
 use crate::backend::link::{BodyLost, Bound};
 
-/// See the module. Dropped before its end, it resets the stream.
+/// What comes of an answer, as long as somebody wants it.
 #[derive(Debug)]
 pub(crate) struct Stream {
+    /// There until this is dropped.
+    answering: Option<Box<Answering>>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// The same whether or not anybody wants it.
+#[derive(Debug)]
+pub(super) struct Answering {
     body: RecvStream,
     /// What the head announced and has not come yet.
     left: Option<u64>,
     /// The last piece: its room in the windows is given back when the next is asked for.
     held: usize,
     is_done: bool,
-    timer: Pin<Box<Sleep>>,
     /// The request's body, where the answer came first.
-    _upload: Option<Task>,
+    upload: Option<Task>,
     place: Place,
 }
 
 /// A task that ends with whoever has this.
 #[derive(Debug)]
 pub(super) struct Task(pub(super) AbortHandle);
+
+type Piece = Option<Result<Frame<Bytes>, BodyLost>>;
 
 impl Drop for Task {
     fn drop(&mut self) {
@@ -38,17 +49,8 @@ impl Drop for Task {
 }
 
 impl Stream {
-    pub(super) fn new(
-        body: RecvStream,
-        left: Option<u64>,
-        timer: Pin<Box<Sleep>>,
-        upload: Option<Task>,
-        place: Place,
-    ) -> Self {
-        let mut stream =
-            Self { body, left, held: 0, is_done: false, timer, _upload: upload, place };
-        stream.note_end();
-        stream
+    pub(super) const fn new(answering: Box<Answering>, timer: Pin<Box<Sleep>>) -> Self {
+        Self { answering: Some(answering), timer }
     }
 
     pub(crate) fn set_deadline(&mut self, deadline: Instant) {
@@ -57,21 +59,19 @@ impl Stream {
         }
     }
 
-    pub(crate) const fn is_end_stream(&self) -> bool {
-        self.is_done
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.answering.as_ref().is_none_or(|answering| answering.is_done)
     }
 
-    pub(crate) const fn left_bytes(&self) -> Option<u64> {
-        if self.is_done { Some(0) } else { self.left }
+    pub(crate) fn left_bytes(&self) -> Option<u64> {
+        let answering = self.answering.as_ref().filter(|answering| !answering.is_done);
+        answering.map_or(Some(0), |answering| answering.left)
     }
 
     /// The next piece; `None` at the end.
-    pub(crate) fn poll_frame(
-        &mut self,
-        bound: Bound,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyLost>>> {
-        if let Poll::Ready(piece) = self.poll_piece(context) {
+    pub(crate) fn poll_frame(&mut self, bound: Bound, context: &mut Context<'_>) -> Poll<Piece> {
+        let Some(answering) = &mut self.answering else { return Poll::Ready(None) };
+        if let Poll::Ready(piece) = answering.poll_piece(context) {
             return Poll::Ready(piece);
         }
         match bound {
@@ -82,11 +82,32 @@ impl Stream {
             Bound::None => Poll::Pending,
         }
     }
+}
 
-    fn poll_piece(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyLost>>> {
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(mut answering) = self.answering.take().filter(|answering| !answering.is_done) {
+            // What the client sends is its connection's.
+            answering.upload = None;
+            let mux = Rc::clone(&answering.place.mux);
+            mux.parting.leave(Begun::Answered(answering));
+        }
+    }
+}
+
+impl Answering {
+    pub(super) fn new(
+        body: RecvStream,
+        left: Option<u64>,
+        upload: Option<Task>,
+        place: Place,
+    ) -> Self {
+        let mut new = Self { body, left, held: 0, is_done: false, upload, place };
+        new.note_end();
+        new
+    }
+
+    pub(super) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
         self.give_room();
         loop {
             if self.is_done {
@@ -100,9 +121,11 @@ impl Stream {
             }
         }
         let trailers = ready!(self.body.poll_trailers(context));
-        self.end();
         Poll::Ready(match trailers {
-            Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+            Ok(trailers) => {
+                self.end();
+                trailers.map(|trailers| Ok(Frame::trailers(trailers)))
+            },
             Err(_why) => Some(Err(BodyLost::Broken)),
         })
     }

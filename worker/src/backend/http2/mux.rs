@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::head::Origin;
 use super::line::{Begun, Heard, Line};
+use super::parting::{Attended, Parting};
 use crate::backend::failure::CallError;
 use crate::backend::stream::Stream;
 use crate::plan::Host;
@@ -33,9 +34,6 @@ const UNSENT_BYTES_MAX: usize = 64 << 10;
 const BEGIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a connection that nobody needs may take for its goodbye.
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(5);
-/// Backends end connections whose streams are reset in numbers, with all that is on them: so many more cut exchanges than
-/// whole ones, and the next ones go elsewhere.
-const CUT_MAX: u32 = 50;
 
 /// See the module.
 #[derive(Debug)]
@@ -46,13 +44,13 @@ pub(crate) struct Mux {
     active: Cell<usize>,
     /// It takes no more streams.
     retired: Cell<bool>,
-    /// Exchanges that were cut, less those that ended well.
-    cut: Cell<u32>,
     /// Whether an exchange was completed here.
     used: Cell<bool>,
     idle_since: Cell<Instant>,
     /// Told of room for a stream.
     news: Rc<Notify>,
+    /// Of what was begun and nobody wants any more.
+    pub(super) parting: Rc<Parting>,
     /// Closed when nobody needs it any more.
     _needed: oneshot::Sender<()>,
 }
@@ -61,7 +59,6 @@ pub(crate) struct Mux {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(super) mux: Rc<Mux>,
-    is_whole: Cell<bool>,
 }
 
 impl Mux {
@@ -86,17 +83,18 @@ impl Mux {
             Some(Begun::Http2) | None => CallError::of_http2(&error, 0),
         })?;
         let (needed, needless) = oneshot::channel();
-        drop(spawn_local(drive(connection, needless)));
+        let parting = Rc::new(Parting::new());
+        drop(spawn_local(drive(connection, needless, Attended(Rc::clone(&parting)))));
         Ok(Rc::new(Self {
             origin,
             sender: RefCell::new(sender),
             heard,
             active: Cell::new(0),
             retired: Cell::new(false),
-            cut: Cell::new(0),
             used: Cell::new(false),
             idle_since: Cell::new(Instant::now()),
             news,
+            parting,
             _needed: needed,
         }))
     }
@@ -117,7 +115,7 @@ impl Mux {
     /// Begins an exchange.
     pub(super) fn enter(self: &Rc<Self>) -> Place {
         self.active.set(self.active.get() + 1);
-        Place { mux: Rc::clone(self), is_whole: Cell::new(false) }
+        Place { mux: Rc::clone(self) }
     }
 
     /// Since when nothing happens on it.
@@ -143,7 +141,6 @@ impl Place {
 
     /// The exchange is complete.
     pub(super) fn complete(&self) {
-        self.is_whole.set(true);
         self.mux.used.set(true);
     }
 }
@@ -154,11 +151,6 @@ impl Drop for Place {
         mux.active.set(mux.active.get() - 1);
         if mux.active.get() == 0 {
             mux.idle_since.set(Instant::now());
-        }
-        let cut = mux.cut.get();
-        mux.cut.set(if self.is_whole.get() { cut.saturating_sub(1) } else { cut + 1 });
-        if mux.cut.get() > CUT_MAX {
-            mux.retire();
         }
         mux.news.notify_one();
     }
@@ -188,10 +180,15 @@ async fn begin(line: Line, heard: &Heard, head_bytes_max: u32) -> Result<Met, h2
 }
 
 /// Until it has ended; not for long any more when nobody needs it.
-async fn drive(mut connection: Connection<Line, Bytes>, needless: oneshot::Receiver<()>) {
+async fn drive(
+    mut connection: Connection<Line, Bytes>,
+    needless: oneshot::Receiver<()>,
+    attended: Attended,
+) {
     tokio::select! {
         biased;
         _how = &mut connection => return,
+        () = attended.0.attend() => {},
         _nobody = needless => {},
     }
     drop(timeout(GOODBYE_TIME_MAX, connection).await);

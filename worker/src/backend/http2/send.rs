@@ -1,7 +1,8 @@
 //! One exchange on a stream: the request, and the head of its answer.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use h2::client::ResponseFuture;
@@ -12,14 +13,16 @@ use http_body::Body as _;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::body::{Stream, Task};
+use super::body::{Answering, Stream, Task};
 use super::mux::Place;
+use super::parting::Begun;
 use super::upload::Stopped;
 use super::{Upload, head};
 use crate::backend::exchange::{Lost, Outbound};
 use crate::backend::expect::Word;
 use crate::backend::failure::CallError;
 use crate::backend::outgoing::Outgoing;
+use crate::message::RequestBody;
 
 /// Interim answers in front of one answer.
 const INTERIM_MAX: u32 = 32;
@@ -31,27 +34,33 @@ pub(crate) async fn send(
     request: &mut Option<Outbound>,
     waits: Option<&Word>,
     deadline: Instant,
-) -> Result<(response::Parts, Box<Stream>), Lost> {
-    let mux = &place.mux;
+) -> Result<(response::Parts, Stream), Lost> {
+    let mux = Rc::clone(&place.mux);
     let Some((head, body)) = request.take().map(http::Request::into_parts) else {
         return Err(Lost::Unsent);
     };
     let asked =
         head::of(&head, &mux.origin).map_err(|error| Lost::Broken { error, answered: false })?;
-    let Ok((answer, stream)) = mux.sender().send_request(asked, body.is_end_stream()) else {
+    let is_whole = body.is_end_stream();
+    let Ok((answer, stream)) = mux.sender().send_request(asked, is_whole) else {
         mux.retire();
         *request = Some(http::Request::from_parts(head, body));
         return Err(Lost::Unsent);
     };
-    let body = match body.is_end_stream() {
+    let body = match is_whole {
         true => Sending::Nothing(body),
         false => Sending::Body(Box::new(Upload::new(stream, body, announced(&head.headers)))),
     };
     let heard_bytes = mux.heard.bytes();
-    let timer = Box::pin(sleep_until(deadline));
-    let mut exchange = Exchange { answer, body, is_sent: false, interim: 0, timer };
-    match poll_fn(|context| exchange.poll(waits, context)).await {
-        Ok(answer) => Ok(exchange.answered(answer, place)),
+    let mut timer = Box::pin(sleep_until(deadline));
+    let asking = Asking { answer, body, is_sent: is_whole, interim: 0, place };
+    let mut wanted = Wanted(Some(Box::new(asking)));
+    match poll_fn(|context| wanted.poll(waits, timer.as_mut(), context)).await {
+        Ok(answer) => {
+            let asking = wanted.take().ok_or(Lost::Unsent)?;
+            let (head, answering) = asking.answered(answer);
+            Ok((head, Stream::new(Box::new(answering), timer)))
+        },
         Err(Fault::Late) => {
             if mux.heard.bytes() == heard_bytes {
                 // Perhaps nobody is there any more: the next ones need not find out.
@@ -59,14 +68,15 @@ pub(crate) async fn send(
             }
             Err(Lost::Late)
         },
-        Err(Fault::Told(error)) => Err(exchange.broken(error)),
+        Err(Fault::Told { error, answered }) => Err(Lost::Broken { error, answered }),
         Err(Fault::Stream(error)) => {
-            let told = CallError::of_http2(&error, exchange.answer.stream_id().as_u32());
+            let asking = wanted.take().ok_or(Lost::Unsent)?;
+            let told = CallError::of_http2(&error, asking.answer.stream_id().as_u32());
             if !is_unseen(&error) {
-                return Err(exchange.broken(told));
+                return Err(Lost::Broken { error: told, answered: asking.interim > 0 });
             }
             mux.retire();
-            *request = exchange.back().map(|body| http::Request::from_parts(head, body));
+            *request = asking.back().map(|body| http::Request::from_parts(head, body));
             Err(Lost::Unseen { error: told })
         },
     }
@@ -87,12 +97,12 @@ fn announced(headers: &HeaderMap) -> Box<[HeaderName]> {
 
 /// A request on its way, and the wait for its answer.
 #[derive(Debug)]
-struct Exchange {
+pub(super) struct Asking {
     answer: ResponseFuture,
     body: Sending,
     is_sent: bool,
     interim: u32,
-    timer: Pin<Box<Sleep>>,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -106,11 +116,44 @@ enum Sending {
 #[derive(Debug)]
 enum Fault {
     Late,
-    Told(CallError),
+    Told { error: CallError, answered: bool },
     Stream(h2::Error),
 }
 
-impl Exchange {
+/// As long as somebody wants the answer.
+struct Wanted(Option<Box<Asking>>);
+
+impl Wanted {
+    const fn take(&mut self) -> Option<Box<Asking>> {
+        self.0.take()
+    }
+
+    fn poll(
+        &mut self,
+        waits: Option<&Word>,
+        timer: Pin<&mut Sleep>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<http::Response<RecvStream>, Fault>> {
+        let Some(asking) = &mut self.0 else { return Poll::Pending };
+        match asking.poll(waits, context) {
+            Poll::Pending => timer.poll(context).map(|()| Err(Fault::Late)),
+            Poll::Ready(answered) => Poll::Ready(answered),
+        }
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if let Some(mut asking) = self.take() {
+            // What the client sent is its connection's.
+            asking.body = Sending::Nothing(RequestBody::Empty.into());
+            let mux = Rc::clone(&asking.place.mux);
+            mux.parting.leave(Begun::Asked(asking));
+        }
+    }
+}
+
+impl Asking {
     fn poll(
         &mut self,
         waits: Option<&Word>,
@@ -119,7 +162,7 @@ impl Exchange {
         while let Poll::Ready(Some(Ok(interim))) = self.answer.poll_informational(context) {
             self.interim += 1;
             if self.interim > INTERIM_MAX {
-                return Poll::Ready(Err(Fault::Told(CallError::HeadTooLarge)));
+                return Poll::Ready(Err(self.told(CallError::HeadTooLarge)));
             }
             if let (StatusCode::CONTINUE, Some(waits)) = (interim.status(), waits) {
                 waits.invited();
@@ -128,40 +171,34 @@ impl Exchange {
         if let (Sending::Body(upload), false) = (&mut self.body, self.is_sent)
             && let Poll::Ready(ended) = upload.poll(context)
         {
-            self.is_sent = true;
-            if let Err(Stopped::Client(error)) = ended {
-                return Poll::Ready(Err(Fault::Told(CallError::Upload(error))));
+            match ended {
+                Err(Stopped::Client(error)) => {
+                    return Poll::Ready(Err(self.told(CallError::Upload(error))));
+                },
+                // A backend that wants no more says why by its answer, or by the end of the stream.
+                Ok(()) | Err(Stopped::Backend) => self.is_sent = true,
             }
         }
-        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(context) {
-            return Poll::Ready(answer.map_err(Fault::Stream));
-        }
-        self.timer.as_mut().poll(context).map(|()| Err(Fault::Late))
+        Pin::new(&mut self.answer).poll(context).map_err(Fault::Stream)
+    }
+
+    const fn told(&self, error: CallError) -> Fault {
+        Fault::Told { error, answered: self.interim > 0 }
     }
 
     /// From here on the rest of the request goes its own way: whoever passes the answer on may have to wait for a client
     /// that reads nothing before it has sent everything.
-    fn answered(
-        self,
-        answer: http::Response<RecvStream>,
-        place: Place,
-    ) -> (response::Parts, Box<Stream>) {
+    fn answered(self, answer: http::Response<RecvStream>) -> (response::Parts, Answering) {
         let (head, body) = answer.into_parts();
         let task = match self.body {
-            Sending::Body(mut upload) if !self.is_sent => {
-                upload.keep_no_more();
-                let going_on = async move { poll_fn(|context| upload.poll(context)).await };
-                Some(Task(spawn_local(going_on).abort_handle()))
+            Sending::Body(upload) if !self.is_sent => {
+                Some(Task(spawn_local(upload.go_on()).abort_handle()))
             },
             Sending::Body(_) | Sending::Nothing(_) => None,
         };
         let length = head.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
-        (head, Box::new(Stream::new(body, length, self.timer, task, place)))
-    }
-
-    fn broken(&self, error: CallError) -> Lost {
-        Lost::Broken { error, answered: self.interim > 0 }
+        (head, Answering::new(body, length, task, self.place))
     }
 
     /// The body from its beginning, if it is still here.
@@ -170,5 +207,14 @@ impl Exchange {
             Sending::Nothing(body) => Some(body),
             Sending::Body(upload) => upload.back(),
         }
+    }
+
+    /// Waits for an answer that nobody wants. To a request that is not whole there may be none.
+    pub(super) async fn finish(mut self: Box<Self>) -> Option<Box<Answering>> {
+        if !self.is_sent {
+            pending::<()>().await;
+        }
+        let answer = (&mut self.answer).await.ok()?;
+        Some(Box::new(self.answered(answer).1))
     }
 }

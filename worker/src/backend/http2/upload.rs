@@ -1,6 +1,7 @@
 //! A request's body on a stream: as the backend has room for it.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -72,7 +73,6 @@ impl Upload {
                     }
                 },
                 Poll::Ready(Some(Err(error))) => {
-                    self.stream.send_reset(Reason::CANCEL);
                     return Poll::Ready(Err(Stopped::Client(error)));
                 },
                 Poll::Ready(None) => self.stream.send_data(Bytes::new(), true),
@@ -113,8 +113,16 @@ impl Upload {
         }
     }
 
+    /// The rest, beside an answer that has begun. A client that breaks off has the answer cut, too.
+    pub(super) async fn go_on(mut self: Box<Self>) {
+        self.keep_no_more();
+        if let Err(Stopped::Client(_)) = poll_fn(|context| self.poll(context)).await {
+            self.stream.send_reset(Reason::CANCEL);
+        }
+    }
+
     /// The backend has begun to answer: the body is its own.
-    pub(super) fn keep_no_more(&mut self) {
+    fn keep_no_more(&mut self) {
         (self.kept, self.kept_bytes) = (None, KEPT_BYTES_MAX);
     }
 

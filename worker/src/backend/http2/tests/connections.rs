@@ -1,6 +1,7 @@
 //! The connections of a host: few of them, made once, left in time.
 
 use std::rc::Rc;
+use std::task::{Context, Waker};
 
 use baton_shared::config::model::GoDuration;
 use bytes::Bytes;
@@ -144,30 +145,72 @@ fn nothing_new_goes_to_a_backend_that_has_said_goodbye_and_what_it_has_goes_on()
 }
 
 #[test]
-fn who_cuts_many_exchanges_does_not_bring_a_connection_down() {
+fn of_many_exchanges_that_are_left_few_are_reset_at_once_and_the_others_end_by_themselves() {
+    const LEFT: usize = 60;
     on_a_thread(async {
         let backend = Backend::start().await;
         let thread = thread(&backend);
         let of_thread = Rc::clone(&thread);
         let patient = spawn_local(async move { get_a(&of_thread).await });
-        let mut first = Peer::accept(&backend).await;
-        let kept = first.next().await;
-        for _ in 0..51 {
+        let mut peer = Peer::accept(&backend).await;
+        let kept = peer.next().await;
+        let mut left = Vec::new();
+        for _ in 0..LEFT {
             let mut asked = Box::pin(ask(&thread, get()));
             tokio::select! {
                 _answered = &mut asked => panic!("nobody answers"),
-                _seen = first.next() => {},
+                seen = peer.next() => left.push(seen),
             }
         }
-        let serve = async {
-            let mut second = Peer::accept(&backend).await;
-            second.next().await.answer("elsewhere");
-            second
-        };
-        let ((_, body), _second) = join!(get_a(&thread), serve);
-        assert_eq!(body, "elsewhere");
+        // What comes behind the resets on the same connection has seen them.
+        join!(get_a(&thread), async { peer.next().await.answer("same connection") });
+        let mut context = Context::from_waker(Waker::noop());
+        left.retain_mut(|stream| stream.respond.poll_reset(&mut context).is_pending());
+        assert!((LEFT - 15..=LEFT - 5).contains(&left.len()), "{} are not reset", left.len());
+        left.into_iter().for_each(|stream| stream.answer("for nobody"));
         kept.answer("still here");
         assert_eq!(patient.await.unwrap().1, "still here");
+        // Those that ended have made room.
+        let serve = async {
+            for _ in 0..3 {
+                answer(&mut peer, 90).await;
+            }
+        };
+        let ask_much = async {
+            for _ in 0..3 {
+                many(&thread, 90).await;
+            }
+        };
+        join!(ask_much, serve);
+    });
+}
+
+#[test]
+fn what_is_left_in_the_middle_of_a_large_answer_is_reset_in_the_end() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let serve = async {
+            let mut peer = Peer::accept(&backend).await;
+            let mut streams = Vec::new();
+            for _ in 0..12 {
+                let mut stream = peer.next().await;
+                let mut answer = stream.begin(&[("content-type", "a/b")]);
+                answer.send_data(Bytes::from(vec![b'x'; 1 << 20]), false).unwrap();
+                streams.push((stream, answer));
+            }
+            (peer, streams)
+        };
+        let leave = async {
+            for _ in 0..12 {
+                drop(ask(&thread, get()).await);
+            }
+        };
+        let ((_peer, streams), ()) = join!(serve, leave);
+        for (_, mut answer) in streams {
+            let reason = std::future::poll_fn(|context| answer.poll_reset(context)).await.unwrap();
+            assert_eq!(reason, h2::Reason::CANCEL);
+        }
     });
 }
 
