@@ -4,18 +4,112 @@
 //! of what is no HEAD; 307 and 308 keep the method, and the body if it is held
 //! (`backend/http/client.send_body_on_redirect`), else a request that had one gets the redirect as its answer.
 //! At most ten requests. Where a `Location` leads is up to the backend: any host, never balanced again.
+//! Whoever follows sends the requests itself, and says where it goes no further; the rest is [`Trail`]'s.
 //! Plain functions: no await, no socket.
 
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, COOKIE,
-    HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE,
+    HeaderName, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, REFERER, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
+use super::failure::CallError;
 use crate::plan::{Host, HostError, Scheme};
 
 /// Requests of one call, the first included.
-pub(crate) const REQUESTS_MAX: usize = 10;
+const REQUESTS_MAX: usize = 10;
+
+/// Whom a call asks for what, from redirect to redirect.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    pub(crate) host: Host,
+    pub(crate) uri: Uri,
+    pub(crate) method: Method,
+    /// Where the last redirect came from, if the next host may know.
+    pub(crate) referer: Option<HeaderValue>,
+    /// Whose the secrets are.
+    first: Host,
+    body: FirstBody,
+    requests: usize,
+    drops_body: bool,
+    drops_secrets: bool,
+}
+
+/// A redirect that cannot be followed.
+#[derive(Debug)]
+pub(crate) struct Astray {
+    /// The URL that Go names with it.
+    pub(crate) url: String,
+    pub(crate) error: CallError,
+}
+
+impl Trail {
+    pub(crate) fn begin(host: Host, uri: Uri, method: Method, body: FirstBody) -> Self {
+        let first = host.clone();
+        let (referer, requests) = (None, 1);
+        let (drops_body, drops_secrets) = (false, false);
+        Self { host, uri, method, referer, first, body, requests, drops_body, drops_secrets }
+    }
+
+    /// Goes on to where an answer leads; `false`: nowhere, it is the answer.
+    pub(crate) fn go_on(
+        &mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Result<bool, Astray> {
+        let location = headers.get(LOCATION).map_or(b"".as_slice(), HeaderValue::as_bytes);
+        let next = next(status, &self.method, self.body).filter(|_| !location.is_empty());
+        let Some(next) = next else { return Ok(false) };
+        let location = String::from_utf8_lossy(location);
+        let (host, uri) = resolve(&self.host, &self.uri, &location).map_err(|error| Astray {
+            url: match &error {
+                LocationError::Unparsable { .. } => self.url(),
+                LocationError::Host(_) => location.to_string(),
+            },
+            error: CallError::Location(error.to_string()),
+        })?;
+        if self.requests == REQUESTS_MAX {
+            return Err(Astray { url: location.into_owned(), error: CallError::Redirects });
+        }
+        self.requests += 1;
+        let is_downgrade = self.host.scheme == Scheme::Https && host.scheme == Scheme::Http;
+        self.referer = HeaderValue::try_from(self.url()).ok().filter(|_| !is_downgrade);
+        self.drops_secrets |= !trusts(&self.first, &host);
+        self.drops_body |= next.body == NextBody::Dropped;
+        (self.host, self.uri, self.method) = (host, uri, next.method);
+        Ok(true)
+    }
+
+    /// The URL of the present request.
+    pub(crate) fn url(&self) -> String {
+        format!("{}{}", self.host, self.uri)
+    }
+
+    /// Whether the body of the first request goes along, as far as there is one.
+    pub(crate) const fn carries_body(&self) -> bool {
+        !self.drops_body
+    }
+
+    /// Whether the present host is the first.
+    pub(crate) fn is_at_home(&self) -> bool {
+        let (first, host) = (&self.first, &self.host);
+        (first.scheme, first.port) == (host.scheme, host.port)
+            && first.name.eq_ignore_ascii_case(&host.name)
+    }
+
+    /// Makes the fields of the first request those of the present one.
+    pub(crate) fn adjust(&self, headers: &mut HeaderMap) {
+        if self.drops_secrets {
+            strip_secrets(headers);
+        }
+        if self.drops_body {
+            strip_body_fields(headers);
+        }
+        if let (Some(referer), false) = (&self.referer, headers.contains_key(REFERER)) {
+            headers.insert(REFERER, referer.clone());
+        }
+    }
+}
 
 /// What became of the body of the first request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,16 +123,14 @@ pub(crate) enum FirstBody {
 }
 
 /// What the next request is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Next {
-    pub(crate) method: Method,
-    /// Whether the body goes along.
-    pub(crate) body: NextBody,
+struct Next {
+    method: Method,
+    body: NextBody,
 }
 
 /// Whether the body of the first request goes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NextBody {
+enum NextBody {
     /// As far as there is one.
     Kept,
     /// It does not.
@@ -46,7 +138,7 @@ pub(crate) enum NextBody {
 }
 
 /// What follows an answer with this status to a request with this method; `None`: it is the answer.
-pub(crate) fn next(status: StatusCode, method: &Method, body: FirstBody) -> Option<Next> {
+fn next(status: StatusCode, method: &Method, body: FirstBody) -> Option<Next> {
     match status.as_u16() {
         301..=303 => {
             let method = if *method == Method::HEAD { Method::HEAD } else { Method::GET };
@@ -65,14 +157,14 @@ pub(crate) fn is_followed(status: StatusCode) -> bool {
 }
 
 /// Fields of the body that is left behind.
-pub(crate) fn strip_body_fields(headers: &mut HeaderMap) {
+fn strip_body_fields(headers: &mut HeaderMap) {
     for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION] {
         headers.remove(name);
     }
 }
 
 /// Fields that are for the first host alone.
-pub(crate) fn strip_secrets(headers: &mut HeaderMap) {
+fn strip_secrets(headers: &mut HeaderMap) {
     const COOKIE2: HeaderName = HeaderName::from_static("cookie2");
     for name in
         [AUTHORIZATION, WWW_AUTHENTICATE, COOKIE, COOKIE2, PROXY_AUTHORIZATION, PROXY_AUTHENTICATE]
@@ -82,7 +174,7 @@ pub(crate) fn strip_secrets(headers: &mut HeaderMap) {
 }
 
 /// Whether secrets for `first` may go to `other`: the same name on any port, or one below it.
-pub(crate) fn trusts(first: &Host, other: &Host) -> bool {
+fn trusts(first: &Host, other: &Host) -> bool {
     let (first, other) = (first.name.to_ascii_lowercase(), other.name.to_ascii_lowercase());
     let below = || other.strip_suffix(&first).is_some_and(|below| below.ends_with('.'));
     let is_address = other.parse::<std::net::IpAddr>().is_ok();
@@ -91,7 +183,7 @@ pub(crate) fn trusts(first: &Host, other: &Host) -> bool {
 
 /// Why a `Location` leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum LocationError {
+enum LocationError {
     /// It is no URL.
     #[error("failed to parse Location header \"{location}\": parse \"{location}\": {reason}")]
     Unparsable {
@@ -106,11 +198,7 @@ pub(crate) enum LocationError {
 }
 
 /// Where `location` leads from `uri` on `host` (RFC 3986 §5.2).
-pub(crate) fn resolve(
-    host: &Host,
-    uri: &Uri,
-    location: &str,
-) -> Result<(Host, Uri), LocationError> {
+fn resolve(host: &Host, uri: &Uri, location: &str) -> Result<(Host, Uri), LocationError> {
     let wrong = |reason: String| {
         let location = location.to_owned();
         LocationError::Unparsable { location, reason }
@@ -293,6 +381,50 @@ mod tests {
             assert_eq!(resolved(location), expected, "{location}");
         }
         assert!(resolved("/a\r\nX: y").contains("invalid control character"));
+    }
+
+    fn trail(url: &str) -> Trail {
+        Trail::begin(host(url), "/a".parse().unwrap(), Method::POST, FirstBody::Held)
+    }
+
+    fn go_on(trail: &mut Trail, status: StatusCode, location: &str) -> Result<bool, String> {
+        let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_str(location).unwrap())]);
+        trail.go_on(status, &headers).map_err(|astray| format!("{}: {}", astray.url, astray.error))
+    }
+
+    #[test]
+    fn secrets_and_bodies_that_were_left_behind_do_not_come_back() {
+        let mut trail = trail("https://h");
+        let fields = || {
+            let value = HeaderValue::from_static("x");
+            HeaderMap::from_iter([COOKIE, CONTENT_TYPE].map(|name| (name, value.clone())))
+        };
+        for (status, location, referer, left) in [
+            (StatusCode::TEMPORARY_REDIRECT, "/b", Some("https://h/a"), 2),
+            (StatusCode::TEMPORARY_REDIRECT, "http://other/c", None, 1),
+            (StatusCode::FOUND, "https://h/d", Some("http://other/c"), 0),
+            (StatusCode::TEMPORARY_REDIRECT, "/e", Some("https://h/d"), 0),
+        ] {
+            assert_eq!(go_on(&mut trail, status, location), Ok(true));
+            let mut headers = fields();
+            trail.adjust(&mut headers);
+            let said = headers.remove(REFERER);
+            assert_eq!(said.as_ref().map(|said| said.to_str().unwrap()), referer, "{location}");
+            assert_eq!(headers.len(), left, "{location}");
+        }
+        assert!(trail.is_at_home() && !trail.carries_body() && trail.method == Method::GET);
+    }
+
+    #[test]
+    fn a_trail_ends_where_nothing_is_named_and_at_the_tenth_request() {
+        let mut trail = trail("http://h");
+        assert_eq!(go_on(&mut trail, StatusCode::FOUND, ""), Ok(false));
+        assert_eq!(go_on(&mut trail, StatusCode::OK, "/b"), Ok(false));
+        for _ in 1..REQUESTS_MAX {
+            assert_eq!(go_on(&mut trail, StatusCode::FOUND, "/b"), Ok(true));
+        }
+        let told = "/b: stopped after 10 redirects".to_owned();
+        assert_eq!(go_on(&mut trail, StatusCode::FOUND, "/b"), Err(told));
     }
 
     #[test]

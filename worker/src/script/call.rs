@@ -6,17 +6,15 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST, LOCATION,
-    USER_AGENT,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body::Body as _;
 use tokio::time::Instant;
 
 use super::host::http::{Answer, Ask};
 use crate::backend::exchange::{Outbound, Whom};
-use crate::backend::{AnswerBody, CallError, redirect};
+use crate::backend::redirect::{Astray, FirstBody, Trail};
+use crate::backend::{AnswerBody, CallError};
 use crate::message::RequestBody;
 use crate::plan::{Host, ThreadState};
 
@@ -29,40 +27,24 @@ pub(super) async fn perform(
     ask: Ask,
     deadline: Instant,
 ) -> Result<Answer, String> {
-    let Ask { mut method, url, mut headers, mut body } = ask;
+    let Ask { method, url, mut headers, body } = ask;
     let verb = verb(&method);
     let failed = |url: &str, error: &dyn std::fmt::Display| format!("{verb} \"{url}\": {error}");
-    let (mut host, mut uri) = parse(&url).map_err(|error| failed(&url, &error))?;
+    let (host, uri) = parse(&url).map_err(|error| failed(&url, &error))?;
     headers.insert(USER_AGENT, thread.plan.agent.clone());
-    for _ in 0..redirect::REQUESTS_MAX {
-        host.id = thread.plan.find_host(&host);
-        let here = format!("{host}{uri}");
-        let answer = exchange(thread, &host, &uri, &method, &headers, body.clone(), deadline);
-        let answer = Box::pin(answer).await.map_err(|error| failed(&here, &error))?;
-        let kept =
-            if body.is_empty() { redirect::FirstBody::None } else { redirect::FirstBody::Held };
-        let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        let (Some(next), Some(location)) = (redirect::next(answer.status, &method, kept), location)
-        else {
+    let kept = if body.is_empty() { FirstBody::None } else { FirstBody::Held };
+    let mut trail = Trail::begin(host, uri, method, kept);
+    loop {
+        trail.host.id = thread.plan.find_host(&trail.host);
+        let here = trail.url();
+        let answer = Box::pin(exchange(thread, &trail, &headers, &body, deadline)).await;
+        let answer = answer.map_err(|error| failed(&here, &error))?;
+        let goes_on = trail.go_on(answer.status, &answer.headers);
+        if !goes_on.map_err(|Astray { url, error }| failed(&url, &error))? {
             let body = collect(answer.body).await.map_err(|error| failed(&here, &error))?;
             return Ok(Answer { status: answer.status, headers: answer.headers, body });
-        };
-        let (to, target) =
-            redirect::resolve(&host, &uri, location).map_err(|error| failed(&here, &error))?;
-        if !redirect::trusts(&host, &to) {
-            headers.remove(AUTHORIZATION);
-            headers.remove(COOKIE);
         }
-        if next.body == redirect::NextBody::Dropped {
-            body = Bytes::new();
-            redirect::strip_body_fields(&mut headers);
-        }
-        if let Ok(from) = HeaderValue::from_str(&here) {
-            headers.insert(http::header::REFERER, from);
-        }
-        (host, uri, method) = (to, target, next.method);
     }
-    Err(failed(&url, &CallError::Redirects))
 }
 
 fn verb(method: &Method) -> String {
@@ -84,14 +66,15 @@ pub(super) fn parse(url: &str) -> Result<(Host, Uri), String> {
 
 async fn exchange(
     thread: &ThreadState,
-    host: &Host,
-    uri: &Uri,
-    method: &Method,
+    trail: &Trail,
     headers: &HeaderMap,
-    body: Bytes,
+    body: &Bytes,
     deadline: Instant,
 ) -> Result<crate::backend::Answer, CallError> {
+    let Trail { host, uri, method, .. } = trail;
     let mut headers = headers.clone();
+    trail.adjust(&mut headers);
+    let body = if trail.carries_body() { body.clone() } else { Bytes::new() };
     let value = HeaderValue::from_str(&host.authority);
     headers.insert(HOST, value.unwrap_or(HeaderValue::from_static("")));
     let asks_for_gzip = !headers.contains_key(ACCEPT_ENCODING);

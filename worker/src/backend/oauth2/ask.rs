@@ -5,8 +5,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, REFERER,
-    USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT,
 };
 use http::{HeaderValue, Method, Uri};
 use tokio::time::Instant;
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 use crate::backend::answer::Answer;
 use crate::backend::exchange::{Outbound, Whom};
 use crate::backend::failure::CallError;
-use crate::backend::redirect::{self, FirstBody, NextBody};
+use crate::backend::redirect::{FirstBody, Trail};
 use crate::message::RequestBody;
 use crate::plan::{Host, ThreadState};
 
@@ -27,53 +26,33 @@ pub(super) struct First<'a> {
     pub(super) body: &'a Bytes,
 }
 
-/// What is asked next.
-struct Question {
-    method: Method,
-    uri: Uri,
-    /// The form goes along.
-    body: NextBody,
-    referer: Option<HeaderValue>,
-}
-
 /// Asks until an answer leads no further.
 pub(super) async fn ask(
     thread: &ThreadState,
     first: &First<'_>,
     deadline: Instant,
 ) -> Result<Answer, CallError> {
-    let (method, uri) = (Method::POST, first.uri.clone());
-    let mut question = Question { method, uri, body: NextBody::Kept, referer: None };
-    for _ in 0..redirect::REQUESTS_MAX {
-        let whom = Whom { host: first.host, uri: &question.uri, via: thread.plan.via(first.host) };
-        let make = || Some(outbound(first, &question));
+    let (host, uri) = (first.host, first.uri.clone());
+    let mut trail = Trail::begin(host.clone(), uri, Method::POST, FirstBody::Held);
+    loop {
+        let whom = Whom { host, uri: &trail.uri, via: thread.plan.via(host) };
+        let make = || Some(outbound(first, &trail));
         let mut request = make();
         let mut answer = thread.client.exchange(whom, &mut request, make, deadline).await?;
-        let Some(next) = next(first.host, &question, &answer) else { return Ok(answer) };
+        let goes_on = trail.go_on(answer.status, &answer.headers);
+        if !goes_on.map_err(|astray| astray.error)? || !trail.is_at_home() {
+            return Ok(answer);
+        }
         answer.body.take_if_here();
-        question = next;
     }
-    Err(CallError::Redirects)
 }
 
-fn next(host: &Host, asked: &Question, answer: &Answer) -> Option<Question> {
-    let next = redirect::next(answer.status, &asked.method, FirstBody::Held)?;
-    let location = String::from_utf8_lossy(answer.headers.get(LOCATION)?.as_bytes());
-    let (other, uri) = redirect::resolve(host, &asked.uri, &location).ok()?;
-    let is_same = other.scheme == host.scheme
-        && other.port == host.port
-        && other.name.eq_ignore_ascii_case(&host.name);
-    let body = if asked.body == NextBody::Dropped { NextBody::Dropped } else { next.body };
-    let referer = HeaderValue::try_from(format!("{host}{}", asked.uri)).ok();
-    is_same.then_some(Question { method: next.method, uri, body, referer })
-}
-
-fn outbound(first: &First<'_>, question: &Question) -> Outbound {
-    let is_whole = question.body == NextBody::Kept;
+fn outbound(first: &First<'_>, trail: &Trail) -> Outbound {
+    let is_whole = trail.carries_body();
     let body = if is_whole { RequestBody::Held(first.body.clone()) } else { RequestBody::Empty };
     let mut request = Outbound::new(body.into());
-    *request.method_mut() = question.method.clone();
-    *request.uri_mut() = question.uri.clone();
+    *request.method_mut() = trail.method.clone();
+    *request.uri_mut() = trail.uri.clone();
     let headers = request.headers_mut();
     if let Ok(authority) = HeaderValue::from_str(&first.host.authority) {
         headers.insert(HOST, authority);
@@ -87,7 +66,7 @@ fn outbound(first: &First<'_>, question: &Question) -> Outbound {
     if let Some(basic) = first.basic {
         headers.insert(AUTHORIZATION, basic.clone());
     }
-    if let Some(referer) = &question.referer {
+    if let Some(referer) = &trail.referer {
         headers.insert(REFERER, referer.clone());
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));

@@ -13,10 +13,8 @@ use std::time::Duration;
 use baton_shared::log;
 use baton_shared::words::Monotonic;
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, LOCATION, REFERER, USER_AGENT,
-};
-use http::{HeaderValue, Uri};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, REFERER, USER_AGENT};
+use http::{HeaderValue, Method, Uri};
 use http_body::Body as _;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -25,7 +23,7 @@ use super::{ASK_EVERY, Freshness, KeyStore, RETRY_MAX, Source, TAG};
 use crate::backend::dial::Dialer;
 use crate::backend::exchange::{Client, Outbound, Reuse, Whom};
 use crate::backend::pool::{Pool, PoolLimits};
-use crate::backend::redirect;
+use crate::backend::redirect::{FirstBody, Trail};
 use crate::backend::resolve::Resolver;
 use crate::backend::via::Proxies;
 use crate::backend::{AnswerBody, AnswerError, CallError};
@@ -35,8 +33,6 @@ use crate::plan::{DialPlan, Host, HostError, Scheme};
 
 /// How long one fetch may take, redirects and all.
 const FETCH_MAX: Duration = Duration::from_secs(10);
-/// Requests of one fetch.
-const REQUESTS_MAX: usize = 10;
 /// Keys are fetched anew when this much of their time is over, in percent: so they never run out.
 const REFRESH_PERCENT: u32 = 80;
 
@@ -61,8 +57,6 @@ enum FetchError {
     Call(#[from] CallError),
     #[error("no answer within {} s", FETCH_MAX.as_secs())]
     Late,
-    #[error("it redirects more than {REQUESTS_MAX} times")]
-    Redirects,
     #[error("it redirects to {0}")]
     Redirect(String),
     #[error("should have a JSON content type for JWKS endpoint")]
@@ -196,39 +190,26 @@ async fn fetch(
         continue_time_max: None,
         reuse: Reuse::Never,
     };
-    let (mut host, path) = Host::parse(&source.spec.url)?;
-    let mut uri = uri_of(path)?;
-    let mut referer = None;
-    for _ in 0..REQUESTS_MAX {
-        let via = client.proxies.as_ref().and_then(|proxies| proxies.of(&host));
-        let whom = Whom { host: &host, uri: &uri, via };
-        let make = || Some(request(client, &host, &uri, referer.as_ref()));
+    let (host, path) = Host::parse(&source.spec.url)?;
+    let mut trail = Trail::begin(host, uri_of(path)?, Method::GET, FirstBody::None);
+    loop {
+        let via = client.proxies.as_ref().and_then(|proxies| proxies.of(&trail.host));
+        let whom = Whom { host: &trail.host, uri: &trail.uri, via };
+        let make = || Some(request(client, &trail));
         let mut outbound = make();
         let mut answer = calls.exchange(whom, &mut outbound, make, deadline).await?;
-        let location = answer.headers.get(LOCATION).map(HeaderValue::as_bytes);
-        let location = location.map(|location| String::from_utf8_lossy(location).into_owned());
-        match location {
-            Some(location) if redirect::is_followed(answer.status) => {
-                let here = format!("{host}{uri}");
-                let (next, target) = redirect::resolve(&host, &uri, &location)
-                    .map_err(|_unreadable| FetchError::Redirect(location.clone()))?;
-                if !source.spec.trust.is_insecure && next.scheme != Scheme::Https {
-                    return Err(FetchError::Redirect(location));
-                }
-                let stays_private = host.scheme == next.scheme || next.scheme == Scheme::Https;
-                referer = HeaderValue::try_from(here).ok().filter(|_| stays_private);
-                (host, uri) = (next, target);
-            },
-            Some(_) | None => {
-                check_type(answer.headers.get(CONTENT_TYPE))?;
-                if answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip") {
-                    answer.body.gunzip();
-                }
-                return collect(answer.body).await;
-            },
+        let goes_on = trail.go_on(answer.status, &answer.headers);
+        if !goes_on.map_err(|astray| astray.error)? {
+            check_type(answer.headers.get(CONTENT_TYPE))?;
+            if answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip") {
+                answer.body.gunzip();
+            }
+            return collect(answer.body).await;
+        }
+        if !source.spec.trust.is_insecure && trail.host.scheme != Scheme::Https {
+            return Err(FetchError::Redirect(trail.url()));
         }
     }
-    Err(FetchError::Redirects)
 }
 
 fn uri_of(path: &str) -> Result<Uri, FetchError> {
@@ -237,10 +218,11 @@ fn uri_of(path: &str) -> Result<Uri, FetchError> {
     Uri::try_from(path).map_err(|_unsendable| FetchError::Target)
 }
 
-fn request(client: &KeyClient, host: &Host, uri: &Uri, referer: Option<&HeaderValue>) -> Outbound {
+fn request(client: &KeyClient, trail: &Trail) -> Outbound {
+    let Trail { host, uri, referer, .. } = trail;
     let mut request = Outbound::new(RequestBody::Empty.into());
     let through = client.proxies.as_ref().and_then(|proxies| proxies.of(host)).is_some();
-    let whole = through.then(|| Uri::try_from(format!("{host}{uri}")).ok()).flatten();
+    let whole = through.then(|| Uri::try_from(trail.url()).ok()).flatten();
     *request.uri_mut() = whole.unwrap_or_else(|| uri.clone());
     let headers = request.headers_mut();
     for (name, value) in [(HOST, &host.authority), (USER_AGENT, &client.agent)] {
