@@ -3,6 +3,8 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest as _, Sha1};
 
 use crate::backend::Backend;
@@ -34,23 +36,7 @@ pub fn open(client: &mut Client, target: &str, fields: &str) -> Message {
 /// The value that proves that a key was read.
 pub fn accept(key: &str) -> String {
     let digest = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes());
-    base64(&digest)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    let letters: Vec<char> =
-        ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut bits = 0_usize;
-        for nth in 0..3 {
-            bits = bits << 8 | usize::from(chunk.get(nth).copied().unwrap_or(0));
-        }
-        for (nth, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            text.push(if nth <= chunk.len() { letters[bits >> shift & 63] } else { '=' });
-        }
-    }
-    text
+    BASE64_STANDARD.encode(digest)
 }
 
 /// A frame as a client sends it; the mask is zero, so the payload shows.

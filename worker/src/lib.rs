@@ -10,6 +10,7 @@ mod tls;
 pub mod handover;
 pub mod message;
 mod payload;
+mod base64;
 pub mod serve;
 pub mod route;
 pub mod guards;

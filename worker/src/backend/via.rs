@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use http::HeaderValue;
 
 use super::socks::{self, Login};
-use super::upgrade::base64;
+use crate::base64;
 use crate::guards::client_ip::Network;
 use crate::plan::{Host, Scheme};
 
@@ -175,7 +175,7 @@ impl Proxy {
 /// Name and password as they are told (RFC 7617).
 pub(crate) fn basic(name: &[u8], password: &[u8]) -> Option<HeaderValue> {
     let pair = [name, b":", password].concat();
-    let mut value = HeaderValue::try_from(format!("Basic {}", base64(&pair))).ok()?;
+    let mut value = HeaderValue::try_from(format!("Basic {}", base64::encode(&pair))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

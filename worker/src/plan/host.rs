@@ -282,7 +282,7 @@ impl HostTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::upgrade::base64;
+    use crate::base64;
 
     fn check(text: &str, name: &str, port: u16, path: &str) {
         let (host, rest) = Host::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -328,7 +328,7 @@ mod tests {
         ] {
             let (without, value) = login(text).unwrap();
             assert_eq!(without, host, "{text}");
-            assert_eq!(value, format!("Basic {}", base64(pair.as_bytes())), "{text}");
+            assert_eq!(value, format!("Basic {}", base64::encode(pair.as_bytes())), "{text}");
         }
         for text in ["http://h/a@b", "h", "http://u p@h", "http://u%zz@h", "http://\u{e9}@h"] {
             assert_eq!(login(text), None, "{text}");

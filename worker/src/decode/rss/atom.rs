@@ -7,6 +7,7 @@ use super::feed::{Enclosure, Feed, Item, Person};
 use super::html::without_div;
 use super::pull::{Event, Pull};
 use super::text::{has_cdata, without_cdata, without_entities};
+use crate::base64;
 
 /// Elements that hold URLs.
 const URLS: [&str; 5] = ["icon", "id", "logo", "uri", "url"];
@@ -173,37 +174,15 @@ fn read_text(pull: &mut Pull) -> Result<String, FeedError> {
     } else if kind == "html" {
         without_entities(&without_div(&inside).unwrap_or(inside))
     } else {
-        base64(&inside).unwrap_or(inside)
+        of_base64(&inside).unwrap_or(inside)
     };
     let is_url = URLS.contains(&pull.name.to_lowercase().as_str());
     let resolved = if is_url { pull.resolved(&text) } else { None };
     Ok(resolved.unwrap_or(text))
 }
 
-/// Base64 with its padding; line ends do not count.
-fn base64(text: &str) -> Option<String> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    let padding = digits.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
-    let (digits, _) = digits.split_at_checked(digits.len() - padding)?;
-    if (digits.len() + padding) % 4 != 0 || padding == 2 && digits.len() % 4 != 2 {
-        return None;
-    }
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0_u32);
-    for digit in digits {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        held = (held << 6 | u32::from(value)) & 0xFFFF;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.extend(u8::try_from((held >> bits) & 0xFF));
-        }
-    }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+/// Line ends do not count.
+fn of_base64(text: &str) -> Option<String> {
+    let letters: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    base64::decode(&letters).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }

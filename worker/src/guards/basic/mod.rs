@@ -22,7 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout_at};
 
 use super::Refusal;
-use super::jwt::base64url;
+use crate::base64;
 use crate::life::keep::{Fetched, Keeper};
 use crate::message::Head;
 use crate::plan::ThreadState;
@@ -172,7 +172,7 @@ impl Credentials {
         if !scheme.eq_ignore_ascii_case(SCHEME) {
             return None;
         }
-        let pair = base64url::decode_standard(encoded.trim_ascii())?;
+        let pair = base64::decode(encoded.trim_ascii())?;
         let colon = memchr::memchr(b':', &pair)?;
         (!pair.contains(&0)).then_some(Self { pair, colon })
     }

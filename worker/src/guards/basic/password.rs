@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, digest};
 use bcrypt::HashParts;
 use md5::{Digest as _, Md5};
 
-use crate::guards::jwt::base64url;
+use crate::base64;
 
 /// The highest cost that is taken; each step doubles the time, and this one takes seconds.
 const COST_MAX: u32 = 15;
@@ -51,7 +51,7 @@ impl Hash {
             return is_whole.then_some(hash).ok_or(HashError::Broken);
         }
         if let Some(sum) = text.strip_prefix(SHA) {
-            let sum = base64url::decode_standard(sum.as_bytes()).ok_or(HashError::Broken)?;
+            let sum = base64::decode(sum.as_bytes()).ok_or(HashError::Broken)?;
             return sum.try_into().map(Self::Sha1).map_err(|_other| HashError::Broken);
         }
         Err(HashError::Unknown)

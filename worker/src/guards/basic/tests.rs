@@ -55,7 +55,7 @@ impl Bench {
     }
 
     fn with(&self, pair: &str) -> Result<(), Refusal> {
-        self.ask(&format!("Basic {}", crate::backend::upgrade::base64(pair.as_bytes())))
+        self.ask(&format!("Basic {}", base64::encode(pair.as_bytes())))
     }
 }
 

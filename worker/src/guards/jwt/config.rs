@@ -339,7 +339,7 @@ fn local(
 fn fingerprints(texts: &[&str]) -> Result<Box<[Box<[u8]>]>, String> {
     let decode = |text: &&str| {
         let is_padded = text.len().is_multiple_of(4);
-        let decoded = super::base64url::decode(text.as_bytes()).filter(|_| is_padded);
+        let decoded = crate::base64::decode_url(text.as_bytes()).filter(|_| is_padded);
         let decoded = decoded.ok_or_else(|| {
             format!("`{text}` is no fingerprint: base64 of URLs, padded, of the SHA-256 of a key")
         })?;

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use super::algorithm::Algorithm;
-use super::base64url;
 use super::json::{Json, member};
+use crate::base64;
 
 /// A key of a set.
 #[derive(Clone, Debug)]
@@ -228,7 +228,7 @@ impl<'a> Members<'a> {
 
     fn bytes(&self, name: &'static str) -> Result<Option<Box<[u8]>>, JwkError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        let decoded = base64url::decode(text.as_bytes()).ok_or(JwkError::Member(name))?;
+        let decoded = base64::decode_url(text.as_bytes()).ok_or(JwkError::Member(name))?;
         Ok(Some(decoded.bytes.into()))
     }
 
@@ -260,7 +260,7 @@ impl<'a> Members<'a> {
             return Err(JwkError::Member(name));
         }
         let mut text = Vec::new();
-        base64url::encode(&bytes, &mut text);
+        base64::encode_url(&bytes, &mut text);
         Ok(String::from_utf8_lossy(&text).into())
     }
 

@@ -7,7 +7,6 @@
 
 mod algorithm;
 mod cache;
-pub(crate) mod base64url;
 mod claims;
 mod config;
 pub(crate) mod json;
@@ -34,6 +33,7 @@ use tokio::time::Instant;
 
 use super::Refusal;
 use super::cel::Rejecter;
+use crate::base64;
 use crate::message::Head;
 use crate::plan::ThreadState;
 use crate::proxy::Asked;
@@ -370,7 +370,7 @@ pub(crate) fn fuzz_token(bytes: &[u8]) {
     let Ok(token) = Token::read(bytes) else { return };
     let mut again = token.signed.to_vec();
     again.push(b'.');
-    base64url::encode(&token.signature, &mut again);
+    base64::encode_url(&token.signature, &mut again);
     let is_same = Token::read(&again)
         .is_ok_and(|same| (&same.header, &same.claims) == (&token.header, &token.claims));
     assert!(is_same, "what was signed reads otherwise");

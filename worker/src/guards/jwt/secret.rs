@@ -10,7 +10,7 @@ use crypto_secretbox::XSalsa20Poly1305;
 use crypto_secretbox::aead::{Aead as _, KeyInit as _};
 use md5::{Digest as _, Md5};
 
-use super::base64url;
+use crate::base64;
 
 /// A secret that stands in the configuration.
 const HERE: &str = "base64key";
@@ -62,7 +62,7 @@ impl Secret<'_> {
 
     fn passphrase(self) -> Result<Vec<u8>, SecretError> {
         let secret = self.secret()?;
-        let sealed = base64url::decode_standard(self.key.as_bytes()).ok_or(SecretError::Key)?;
+        let sealed = base64::decode(self.key.as_bytes()).ok_or(SecretError::Key)?;
         let (nonce, sealed) =
             sealed.split_first_chunk::<BOX_NONCE_BYTES>().ok_or(SecretError::Key)?;
         let secretbox = XSalsa20Poly1305::new(&secret.into());
@@ -76,9 +76,9 @@ impl Secret<'_> {
             return Err(SecretError::Elsewhere(scheme.to_owned()));
         }
         let host = rest.strip_suffix('/').unwrap_or(rest).as_bytes();
-        let decode = || match base64url::decode_standard(host) {
+        let decode = || match base64::decode(host) {
             Some(bytes) => Some(bytes),
-            None => base64url::decode(host).map(|decoded| decoded.bytes),
+            None => base64::decode_url(host).map(|decoded| decoded.bytes),
         };
         let secret = (scheme == HERE).then(decode).flatten().ok_or(SecretError::Url)?;
         secret.try_into().map_err(|_other: Vec<u8>| SecretError::Url)
@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn decoded(text: &str) -> Vec<u8> {
-        base64url::decode_standard(text.as_bytes()).unwrap()
+        base64::decode(text.as_bytes()).unwrap()
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(open(URL, KEY, &file[..cut]), Err(SecretError::File), "{cut}");
         }
         for cut in 0..key.len() {
-            let key = crate::backend::upgrade::base64(&key[..cut]);
+            let key = base64::encode(&key[..cut]);
             assert_eq!(open(URL, &key, &file), Err(SecretError::Key), "{cut}");
         }
         for bad in [

@@ -9,10 +9,10 @@ use baton_shared::log;
 use tokio::time::Instant;
 
 use super::algorithm::Algorithm;
-use super::base64url;
 use super::config::{self, IN_THE_CLEAR, Origin};
 use super::key_set::{Found, Identify, Purpose, Ready, View};
 use super::{Keys, Refusal};
+use crate::base64;
 use crate::encode::json_text;
 use crate::plan::block::{Block, WrongType};
 use crate::plan::{Compiler, ThreadState};
@@ -97,7 +97,7 @@ impl Signer {
     pub(crate) fn sign(&self, thread: &ThreadState, claims: &[u8]) -> Option<Vec<u8>> {
         let mut token = self.header.clone();
         token.push(b'.');
-        base64url::encode(claims, &mut token);
+        base64::encode_url(claims, &mut token);
         let signature = self.with_key(thread, |key| key.sign(&token))??;
         if self.form == Form::Compact {
             token.push(b'.');
@@ -178,6 +178,6 @@ fn header(algorithm: Algorithm, kid: &str, typ: &str) -> Vec<u8> {
     }
     json.push(b'}');
     let mut encoded = Vec::new();
-    base64url::encode(&json, &mut encoded);
+    base64::encode_url(&json, &mut encoded);
     encoded
 }

@@ -11,8 +11,8 @@ use aws_lc_rs::signature::{
 use jsonwebtoken::{Algorithm as Common, EncodingKey, crypto};
 
 use super::algorithm::Algorithm;
-use super::base64url;
 use super::jwk::{Curve, Jwk, Material, RsaSecrets, Secret};
+use crate::base64;
 
 /// A key that makes signatures of one algorithm.
 pub(crate) enum SigningKey {
@@ -67,7 +67,7 @@ impl SigningKey {
             Self::Es512(pair) => {
                 let signature = pair.sign(&SystemRandom::new(), message).ok()?;
                 let mut text = Vec::new();
-                base64url::encode(signature.as_ref(), &mut text);
+                base64::encode_url(signature.as_ref(), &mut text);
                 Some(text)
             },
         }

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::base64url;
 use super::json::{self, Json, Unreadable, member};
 use super::jwk::{Jwk, Material};
+use crate::base64;
 use crate::message::Head;
 
 /// The longest token.
@@ -203,16 +203,16 @@ fn join<'a>(
     if header.len() > HEADER_BYTES_MAX {
         return Err(TokenError::TooLong);
     }
-    let fault = |text| TokenError::Base64(base64url::fault(text));
-    let decode = |text| base64url::decode(text).ok_or_else(|| fault(text));
+    let fault = |text| TokenError::Base64(base64::url_fault(text));
+    let decode = |text| base64::decode_url(text).ok_or_else(|| fault(text));
     let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
     let signed = match signed {
         Some(signed) if header.is_canonical && claims.is_canonical => Cow::Borrowed(signed),
         Some(_) | None => {
             let mut signed = Vec::new();
-            base64url::encode(&header.bytes, &mut signed);
+            base64::encode_url(&header.bytes, &mut signed);
             signed.push(b'.');
-            base64url::encode(&claims.bytes, &mut signed);
+            base64::encode_url(&claims.bytes, &mut signed);
             Cow::Owned(signed)
         },
     };
@@ -268,7 +268,7 @@ fn refuse_broken_keys(members: &[(Box<str>, Json)]) -> Result<(), TokenError> {
 
 /// As much as one must look like: base64 of one sequence of DER, its length in one byte or two.
 fn is_certificate(item: &Json) -> bool {
-    let bytes = item.text().and_then(|text| base64url::decode_standard(text.as_bytes()));
+    let bytes = item.text().and_then(|text| base64::decode(text.as_bytes()));
     let bytes = bytes.unwrap_or_default();
     match bytes.as_slice() {
         [0x30, 0x81, length, rest @ ..] => rest.len() == usize::from(*length),

@@ -49,7 +49,7 @@ impl Rsa {
             Vec::new(),
         ];
         for (der, name) in [(x509, "PUBLIC KEY"), (pkcs1, "RSA PUBLIC KEY")] {
-            let text = crate::backend::upgrade::base64(&der);
+            let text = base64::encode(&der);
             let lines = |end: &str| {
                 let lines = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap());
                 let lines = lines.collect::<Vec<_>>().join(end);

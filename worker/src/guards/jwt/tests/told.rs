@@ -151,7 +151,7 @@ fn a_key_in_a_header_that_is_none_refuses_and_a_public_one_says_nothing() {
     let sequence = |length: usize| {
         let [.., high, low] = length.to_be_bytes();
         let bytes = [vec![0x30, 0x82, high, low], vec![0; length]].concat();
-        crate::backend::upgrade::base64(&bytes)
+        base64::encode(&bytes)
     };
     for more in [
         format!(r#""jwk":{}"#, Pair::new("x").1),
