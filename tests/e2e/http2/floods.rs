@@ -23,6 +23,7 @@ over_both_transports! {
     resets_that_a_client_provokes_are_refused,
     heads_without_end_are_refused,
     data_without_data_is_refused,
+    windows_that_open_byte_by_byte_are_refused,
     a_small_head_that_unpacks_to_a_large_one_is_refused,
     thousands_of_fields_are_refused_before_they_are_work,
 }
@@ -101,6 +102,15 @@ fn heads_without_end_are_refused(transport: Transport) {
 
 fn data_without_data_is_refused(transport: Transport) {
     flood(transport, "empty DATA");
+}
+
+fn windows_that_open_byte_by_byte_are_refused(transport: Transport) {
+    // Larger than what may be sent: the answer never ends, however many windows open.
+    let place = transport.start(|_| ok(&"x".repeat(2 * MOST)));
+    let mut raw = place.raw();
+    let sent = Attack::named("a window that opens byte by byte").flood(&mut raw, MOST);
+    assert!(sent < MOST, "{sent} windows opened");
+    assert_ne!(raw.end(SOON), Some(0), "not a goodbye among friends");
 }
 
 fn a_small_head_that_unpacks_to_a_large_one_is_refused(transport: Transport) {

@@ -49,6 +49,11 @@ pub const ATTACKS: &[Attack] = &[
         begin: nothing,
         frame: |_| connection(kind::WINDOW_UPDATE, &[0, 0, 0, 1]),
     },
+    Attack {
+        name: "a window that opens byte by byte",
+        begin: closed_window,
+        frame: |_| stream(kind::WINDOW_UPDATE, 0, &[0, 0, 0, 1]),
+    },
     Attack { name: "unknown frames", begin: nothing, frame: |_| connection(99, b"x") },
     Attack {
         name: "rapid reset",
@@ -138,6 +143,13 @@ pub fn crumbs(stream: u32) -> Vec<u8> {
 
 fn nothing() -> Vec<u8> {
     Vec::new()
+}
+
+/// A request whose answer has no room.
+fn closed_window() -> Vec<u8> {
+    const INITIAL_WINDOW_SIZE: u8 = 4;
+    let none = [0, INITIAL_WINDOW_SIZE, 0, 0, 0, 0];
+    [connection(kind::SETTINGS, &none), get(0).bytes()].concat()
 }
 
 fn half_a_head() -> Vec<u8> {

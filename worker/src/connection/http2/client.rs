@@ -86,10 +86,8 @@ impl Client {
         let active = Active(Rc::clone(self));
         drop(tokio::task::spawn_local(async move {
             let client = &*active.0;
-            match client.exchange(asked, place).await {
-                Sent::Whole => client.line.meter.borrow_mut().exchange_ended(),
-                Sent::Refused => client.line.meter.borrow_mut().refused(),
-                Sent::Cut => client.thread.cut.set(client.thread.cut.get() + 1),
+            if client.exchange(asked, place).await == Sent::Cut {
+                client.thread.cut.set(client.thread.cut.get() + 1);
             }
         }));
     }
@@ -105,7 +103,8 @@ impl Client {
             Ok(taken) => taken,
             Err(refusal) => {
                 let heard = Rc::new(Cell::new(stream.is_end_stream()));
-                return Way { client: self, respond, heard }.refuse(refusal).await;
+                self.line.meter.borrow_mut().refused();
+                return Way { client: self, respond, heard, earns: false }.refuse(refusal).await;
             },
         };
         let length = match intent.framing {
@@ -122,11 +121,15 @@ impl Client {
             let told = (Rc::clone(&self.line), Rc::clone(&heard));
             RequestBody::Stream(Box::new(StreamBody::new(stream, length, told, limits)))
         };
-        let mut way = Way { client: self, respond, heard };
-        match place {
+        let mut way = Way { client: self, respond, heard, earns: true };
+        let sent = match place {
             Place::Here => self.serve(head, body, &mut way).await,
             Place::There => self.pass_on(&head, length, body, &mut way).await,
+        };
+        if sent == Sent::Whole {
+            self.line.meter.borrow_mut().exchange_ended();
         }
+        sent
     }
 
     async fn serve(&self, head: Head, body: RequestBody, way: &mut Way<'_>) -> Sent {

@@ -1,10 +1,10 @@
 //! What a client's frames cost, counted below the protocol: floods are cheap to send and dear to serve.
 //!
 //! Pure: bytes in, a verdict out; the clock is asked only when something is unfinished or the budget
-//! runs low. Each frame but DATA with data costs; exchanges that end well and data that is sent
-//! earn, and time does. Who has nothing left is told so (`ENHANCE_YOUR_CALM`) and the connection ends
-//! (http-edge §3.2: rapid reset, provoked resets, SETTINGS, PING, PRIORITY, WINDOW_UPDATE,
-//! CONTINUATION and empty DATA).
+//! runs low. Each frame but DATA with data costs, and a stream that is no request does; requests that are
+//! answered earn, while their data goes out and when they end, and time does. Who has nothing left is told so
+//! (`ENHANCE_YOUR_CALM`) and the connection ends (http-edge §3.2: rapid reset, provoked resets, SETTINGS,
+//! PING, PRIORITY, WINDOW_UPDATE, CONTINUATION and empty DATA).
 
 use std::time::Duration;
 
@@ -14,12 +14,14 @@ use tokio::time::Instant;
 const BUDGET: u32 = 400;
 /// What time earns.
 const EARNED_PER_SECOND: u32 = 50;
-/// An exchange that ends well earns this: its own frames, and some.
+/// A request that is answered whole earns this: its own frames, and some.
 const EARNED_BY_EXCHANGE: u32 = 5;
-/// What a piece of data earns: the windows that the client opens for it.
-const EARNED_BY_DATA: u32 = 4;
-/// What a stream costs that is no request: what its answer has earned, and some.
-const COST_OF_REFUSAL: u32 = EARNED_BY_DATA + 4;
+/// What a piece of its answer earns: the windows that the client opens for it.
+const EARNED_BY_PIECE: u32 = 4;
+/// A piece that the client's own windows have made smaller than this earns nothing: it could have as many as it likes.
+const PIECE_BYTES_MIN: usize = 256;
+/// What a stream that is no request costs besides its frames.
+const COST_OF_REFUSAL: u32 = 4;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEAD_BYTES: usize = 9;
 
@@ -191,19 +193,21 @@ impl Meter {
         }
     }
 
+    /// A piece of a request's answer is sent, of that many bytes; `is_all`: no more was there to send.
+    pub(super) fn piece_sent(&mut self, bytes: usize, is_all: bool) {
+        if is_all || bytes >= PIECE_BYTES_MIN {
+            self.left = (self.left + EARNED_BY_PIECE).min(BUDGET);
+        }
+    }
+
     /// A request was answered whole.
     pub(super) fn exchange_ended(&mut self) {
         self.left = (self.left + EARNED_BY_EXCHANGE).min(BUDGET);
     }
 
-    /// A stream was no request, and that was answered.
+    /// A stream was no request.
     pub(super) fn refused(&mut self) {
         self.left = self.left.saturating_sub(COST_OF_REFUSAL);
-    }
-
-    /// Data is sent.
-    pub(super) fn data_sent(&mut self) {
-        self.left = (self.left + EARNED_BY_DATA).min(BUDGET);
     }
 
     /// Bytes of a head whose end has not come.
@@ -299,10 +303,37 @@ mod tests {
         let mut meter = begun();
         for _ in 0..10_000 {
             meter.read(&frame(HEADERS, END_HEADERS | END_STREAM, b"head")).unwrap();
-            meter.data_sent();
+            meter.piece_sent(1, true);
             meter.read(&frame(WINDOW_UPDATE, 0, &[0; 4])).unwrap();
             meter.exchange_ended();
         }
+    }
+
+    #[test]
+    fn windows_are_paid_for_by_pieces_that_are_worth_them() {
+        let windows = frame(WINDOW_UPDATE, 0, &[0; 4]).repeat(2);
+        let passing = |bytes: usize, is_all: bool| {
+            let mut meter = begun();
+            let is_served = |_: &usize| {
+                meter.piece_sent(bytes, is_all);
+                meter.read(&windows).is_ok()
+            };
+            (0..10_000).take_while(is_served).count()
+        };
+        assert_eq!(passing(PIECE_BYTES_MIN, false), 10_000, "a download");
+        assert_eq!(passing(1, true), 10_000, "events");
+        assert!(passing(1, false) < 250, "a window that opens byte by byte");
+    }
+
+    #[test]
+    fn a_stream_that_is_no_request_costs_more_than_its_frames() {
+        let mut meter = begun();
+        let is_served = |_: &usize| {
+            meter.refused();
+            meter.read(&frame(HEADERS, END_HEADERS, &[])).is_ok()
+        };
+        let passed = (0..10_000).take_while(is_served).count();
+        assert!(passed <= 100, "{passed}");
     }
 
     #[test]

@@ -32,8 +32,6 @@ const SMALL_BYTES: u64 = 4 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     Whole,
-    /// The stream was no request; its client has earned nothing by it.
-    Refused,
     /// Cut short: the client can see it.
     Cut,
 }
@@ -54,6 +52,8 @@ pub(super) struct Way<'a> {
     pub(super) respond: SendResponse<Bytes>,
     /// Whether the client has said all.
     pub(super) heard: Rc<Cell<bool>>,
+    /// Whether the client earns by it.
+    pub(super) earns: bool,
 }
 
 impl Way<'_> {
@@ -89,10 +89,7 @@ impl Way<'_> {
         let mut response = Response::new(status, body.into());
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers.insert(header::CONTENT_TYPE, text);
-        match self.send(false, response).await {
-            Sent::Whole | Sent::Refused => Sent::Refused,
-            Sent::Cut => Sent::Cut,
-        }
+        self.send(false, response).await
     }
 
     async fn send_full(&mut self, head: Head, bytes: Bytes) -> Sent {
@@ -100,7 +97,7 @@ impl Way<'_> {
         self.hear_out().await;
         match self.begin(head, is_whole) {
             Ok(_) if is_whole => Sent::Whole,
-            Ok(mut stream) => push(self.client, &mut stream, bytes, true).await,
+            Ok(mut stream) => self.push(&mut stream, bytes, true).await,
             Err(_) => self.cut(),
         }
     }
@@ -136,7 +133,7 @@ impl Way<'_> {
                     if is_last {
                         self.hear_out().await;
                     }
-                    match push(self.client, &mut stream, data, is_last).await {
+                    match self.push(&mut stream, data, is_last).await {
                         Sent::Whole if !is_last => continue,
                         sent => return sent,
                     }
@@ -157,6 +154,28 @@ impl Way<'_> {
             };
             return if sent.is_ok() { Sent::Whole } else { Sent::Cut };
         }
+    }
+
+    /// Sends data as the client has room for it.
+    async fn push(&self, stream: &mut SendStream<Bytes>, mut data: Bytes, is_last: bool) -> Sent {
+        if data.is_empty() {
+            let sent = if is_last { stream.send_data(data, true) } else { Ok(()) };
+            return if sent.is_ok() { Sent::Whole } else { Sent::Cut };
+        }
+        while !data.is_empty() {
+            let room = match room(self.client, stream, data.len()).await {
+                0 => return Sent::Cut,
+                room => room,
+            };
+            let piece = data.split_to(room.min(data.len()));
+            if self.earns {
+                self.client.line.meter.borrow_mut().piece_sent(piece.len(), data.is_empty());
+            }
+            if stream.send_data(piece, is_last && data.is_empty()).is_err() {
+                return Sent::Cut;
+            }
+        }
+        Sent::Whole
     }
 
     /// An answer that is out before its request is in closes the stream: what the client has on its way
@@ -255,31 +274,6 @@ async fn room(client: &Client, stream: &mut SendStream<Bytes>, wanted: usize) ->
             0
         },
     }
-}
-
-/// Sends data as the client has room for it.
-async fn push(
-    client: &Client,
-    stream: &mut SendStream<Bytes>,
-    mut data: Bytes,
-    is_last: bool,
-) -> Sent {
-    if data.is_empty() {
-        let sent = if is_last { stream.send_data(data, true) } else { Ok(()) };
-        return if sent.is_ok() { Sent::Whole } else { Sent::Cut };
-    }
-    while !data.is_empty() {
-        let room = match room(client, stream, data.len()).await {
-            0 => return Sent::Cut,
-            room => room,
-        };
-        let piece = data.split_to(room.min(data.len()));
-        client.line.meter.borrow_mut().data_sent();
-        if stream.send_data(piece, is_last && data.is_empty()).is_err() {
-            return Sent::Cut;
-        }
-    }
-    Sent::Whole
 }
 
 #[cfg(test)]
