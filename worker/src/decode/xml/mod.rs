@@ -6,6 +6,7 @@
 
 mod build;
 mod charset;
+mod declaration;
 mod error;
 mod name;
 mod name_table;

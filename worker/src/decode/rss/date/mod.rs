@@ -5,6 +5,7 @@
 
 mod layout;
 mod list;
+mod piece;
 
 use std::fmt;
 
