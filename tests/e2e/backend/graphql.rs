@@ -67,6 +67,17 @@ fn a_mutation_over_get_takes_its_variables_from_the_body() {
 }
 
 #[test]
+fn a_mutation_of_nothing_has_the_configured_variables() {
+    let backend = Backend::start(|_| ok("{}"));
+    let settings = json!({ "type": "mutation", "query": "m", "variables": { "a": 1 } });
+    let baton = Baton::start(&config(&backend, &settings));
+    let request = "POST /m HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 4\r\n\r\nnull";
+    assert_eq!(ask(&baton, request).0, 200);
+    let sent = String::from_utf8(backend.last().body).unwrap();
+    assert_eq!(sent, r#"{"query":"m","variables":{"a":1}}"#);
+}
+
+#[test]
 fn a_query_may_stand_in_a_file_and_without_it_the_backend_is_a_plain_one() {
     let backend = Backend::start(|_| ok("{}"));
     let settings = json!({ "type": "query", "query_path": "query.graphql" });

@@ -261,6 +261,9 @@ mod tests {
         let bytes = body(echo(&head("POST /__echo/%41%22", &[]), b"\xFFhello"));
         assert!(bytes.contains(r#""path":"/__echo/A\"","query":"","user":""}"#), "{bytes}");
         assert!(bytes.contains(r#""req_querystring":{},"req_body":"\ufffdhello""#), "{bytes}");
+        let raw = body(echo(&head("GET /__echo/\u{e9}", &[]), b""));
+        assert!(raw.contains("\"req_uri\":\"/__echo/\u{e9}\""), "{raw}");
+        assert!(raw.contains("\"path\":\"/__echo/\u{e9}\""), "{raw}");
     }
 
     #[test]

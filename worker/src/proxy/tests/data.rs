@@ -178,8 +178,11 @@ fn a_negative_timeout_is_over_before_a_call_is_made() {
         let mut config = service(endpoint("json", &[backend.address]));
         config.endpoints[0].timeout = GoDuration(-1);
         told(&mut config);
-        let response = ask(&serving(&config), get()).await;
-        assert_eq!(read(response).await.unwrap(), "context deadline exceeded");
+        for concurrent_calls in [1, 3] {
+            config.endpoints[0].concurrent_calls = concurrent_calls;
+            let response = ask(&serving(&config), get()).await;
+            assert_eq!(read(response).await.unwrap(), "context deadline exceeded");
+        }
         let called = tokio::time::timeout(Duration::ZERO, backend.accept()).await;
         assert!(called.is_err(), "the backend was called");
     });

@@ -49,6 +49,9 @@ fn details_of_an_error_are_one_piece_to_a_flatmap() {
         let response = asked(&config, (&one, &other), [BAD, &good]).await;
         let details = r#"{"error_x":{"http_status_code":404,"http_body":"no"}}"#;
         assert_eq!(text(response).await, details);
+        config.endpoints[0].output_encoding = "yaml".to_owned();
+        let text = text(asked(&config, (&one, &other), [BAD, &good]).await).await;
+        assert!(text.starts_with("error_x:\n  http_"), "an object as others: {text}");
     });
 }
 
