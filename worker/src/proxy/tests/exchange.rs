@@ -236,6 +236,21 @@ fn once_a_byte_of_an_answer_came_nothing_is_sent_again() {
     });
 }
 
+#[test]
+fn an_answer_that_does_not_say_what_it_is_is_named_after_what_comes_first() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = serving(&no_op(&backend));
+        let begins = async {
+            let mut only = backend.accept().await;
+            only.answer("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<ht").await;
+            only
+        };
+        let (response, _open) = join!(ask(&thread, get()), begins);
+        assert_eq!(response.headers["content-type"], "text/plain; charset=utf-8");
+    });
+}
+
 async fn fails(answer: &str) {
     let backend = Backend::start().await;
     let thread = serving(&no_op(&backend));
