@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::version::TLS12;
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -175,6 +176,13 @@ impl Authority {
         } else {
             builder.with_no_client_auth()
         };
+        Arc::new(builder.with_single_cert(pair.chain(), pair.key()).unwrap())
+    }
+
+    /// A server with this certificate that speaks TLS 1.2 alone.
+    pub fn old_server(&self, pair: &Pair) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder_with_protocol_versions(&[&TLS12]);
+        let builder = builder.with_no_client_auth();
         Arc::new(builder.with_single_cert(pair.chain(), pair.key()).unwrap())
     }
 }

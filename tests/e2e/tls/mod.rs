@@ -3,6 +3,7 @@
 mod backends;
 mod clients;
 mod offered;
+mod relayed;
 mod reload;
 
 use baton_tests::Baton;

@@ -13,6 +13,7 @@ mod revoker;
 mod signer;
 mod slow;
 mod tiers;
+mod trust;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

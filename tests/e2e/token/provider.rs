@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use baton_tests::backend::{Backend, Step, answer, ok, raw};
-use baton_tests::tls::{Authority, Veil};
 use baton_tests::until::PATIENCE;
 use baton_tests::{Baton, process, until};
 use nix::sys::signal::Signal;
@@ -148,8 +147,8 @@ fn whatever_a_token_is_it_is_a_401_and_nobody_is_asked_for_its_sake() {
     assert_eq!((bearer(&baton, OF_K1), backend.count(), provider.asked()), (200, 1, 1));
 }
 
-#[test]
-fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_others() {
+/// What a provider may do instead of its work.
+fn lies() -> Vec<(&'static str, Vec<Step>)> {
     let redirect = answer("302 Found", "Location: /again\r\n", "");
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let huge = [
@@ -160,7 +159,8 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
         std::iter::repeat_n([Step::Send(b" ".to_vec()), Step::Wait(Duration::from_secs(1))], 60);
     let endless =
         [raw(format!("{head}Transfer-Encoding: chunked\r\n\r\n")), drip.flatten().collect()];
-    for (name, steps) in [
+    let deep = "[".repeat(DEEP);
+    vec![
         ("hangs", vec![Step::Stall]),
         ("resets", vec![Step::Reset]),
         ("redirects in circles", redirect),
@@ -169,14 +169,16 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
         ("sends no JSON", key_set("nope")),
         ("sends the wrong type", answer("200 OK", "Content-Type: text/plain\r\n", SET_K1)),
         ("sends a list", key_set("[]")),
-        ("sends a list of great depth", key_set(&"[".repeat(DEEP))),
-        (
-            "hides one in a key",
-            key_set(&SET_K1.replace("}]", &format!(r#","a":{}}}]"#, "[".repeat(DEEP)))),
-        ),
+        ("sends a list of great depth", key_set(&deep)),
+        ("hides one in a key", key_set(&SET_K1.replace("}]", &format!(r#","a":{deep}}}]"#)))),
         ("names its key by a list", key_set(&SET_K1.replace(r#""k1""#, r#"["k1"]"#))),
         ("names its key by nothing", key_set(&SET_K1.replace(r#""k1""#, "null"))),
-    ] {
+    ]
+}
+
+#[test]
+fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_others() {
+    for (name, steps) in lies() {
         let (backend, provider) = (backend(), Provider::start(vec![steps]));
         let mut config = config(&backend, &provider.backend.host(), &json!({}));
         config["timeout"] = json!("2s");
@@ -193,30 +195,28 @@ fn a_provider_that_lies_or_never_ends_is_a_401_in_good_time_and_no_concern_of_ot
 }
 
 #[test]
-fn a_provider_is_met_by_tls_as_the_configuration_says_whom_it_believes() {
-    let (backend, provider) = (backend(), Provider::start(vec![key_set(SET_K1)]));
-    let authority = Authority::new();
-    let front = Veil::before(
-        provider.backend.address(),
-        &authority.server(&authority.issue("provider"), false),
-    );
-    let known = json!(authority.certificate());
-    let fingerprint = json!([authority.fingerprint("provider")]);
-    let wrong = json!(["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]);
-    for (settings, status) in [
-        (json!({ "disable_jwk_security": false, "jwk_local_ca": known }), 200),
-        (json!({ "disable_jwk_security": false }), 401),
-        (json!({ "disable_jwk_security": true }), 200),
-        (
-            json!({ "disable_jwk_security": false, "jwk_local_ca": known, "jwk_fingerprints": fingerprint }),
-            200,
-        ),
-        (
-            json!({ "disable_jwk_security": false, "jwk_local_ca": known, "jwk_fingerprints": wrong }),
-            401,
-        ),
-    ] {
-        let baton = Baton::start(&config(&backend, &front.host(), &settings));
-        assert_eq!(bearer(&baton, OF_K1), status, "{settings}");
-    }
+fn a_provider_that_begins_to_lie_takes_no_good_key_away_and_lets_nobody_in() {
+    // A set of no key, or of one without a name, is a set: the others are gone.
+    let lies = lies().into_iter().filter(|(name, _)| !name.starts_with("names"));
+    std::thread::scope(|scope| {
+        for (name, steps) in lies {
+            scope.spawn(move || {
+                let (backend, provider) =
+                    (backend(), Provider::start(vec![key_set(SET_K1), steps]));
+                let settings = json!({ "cache": true });
+                let mut config = config(&backend, &provider.backend.host(), &settings);
+                config["timeout"] = json!("2s");
+                let baton = Baton::start(&config);
+                assert_eq!(bearer(&baton, OF_K1), 200, "{name}");
+                provider.behave(1);
+                until("it is asked again", PATIENCE, || {
+                    assert_eq!(bearer(&baton, OF_K), 401, "{name}");
+                    provider.asked() > 1
+                });
+                let begun = Instant::now();
+                assert_eq!((bearer(&baton, OF_K1), bearer(&baton, OF_K)), (200, 401), "{name}");
+                assert!(begun.elapsed() < PROMPT, "{name}: {:?}", begun.elapsed());
+            });
+        }
+    });
 }

@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
 use super::certificate::Claims;
-use super::offer::{Offer, Wanted};
+use super::offer::{self, Offer, Wanted};
 use super::roots::Roots;
 use super::trust::Servers;
 use super::{Refused, Remark, pem};
@@ -45,13 +45,19 @@ pub(crate) fn of_keys(
     fingerprints: &[Box<[u8]>],
     files: &mut dyn Sources,
 ) -> Result<ClientConfig, Refused> {
-    let mut remarks = Vec::new();
-    let suites = &tls.cipher_suites;
-    let wanted = Wanted { min_version: "TLS12", max_version: "TLS13", curves: &[], suites };
-    let offer =
-        if suites.is_empty() { Offer::usual() } else { Offer::compile(wanted, &mut remarks)? };
-    let roots = believed(tls, files, &mut remarks);
+    let offer = match tls.cipher_suites.as_slice() {
+        [] => Offer::usual(),
+        suites => Offer::by_suites(suites),
+    };
+    let roots = believed(tls, files, &mut Vec::new());
     assemble(&offer, roots, fingerprints, Vec::new())
+}
+
+/// What is wrong with suites that are named for it.
+pub(crate) fn remarks_on(suites: &[u16]) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    drop(offer::suites(suites, &mut remarks));
+    remarks
 }
 
 /// Who is believed; none: everybody.

@@ -63,6 +63,19 @@ impl Offer {
         Self { provider: Arc::new(provider), versions: vec![&TLS13, &TLS12] }
     }
 
+    /// TLS 1.2 by these suites, if one of them is built, and 1.3 by its own.
+    pub(super) fn by_suites(wanted: &[u16]) -> Self {
+        let suites = suites(wanted, &mut Vec::new());
+        let has_tls12 = suites.iter().any(|suite| suite.tls13().is_none());
+        let provider = CryptoProvider {
+            cipher_suites: suites,
+            kx_groups: groups(CURVES_TOWARDS_BACKENDS).collect(),
+            ..default_provider()
+        };
+        let versions = if has_tls12 { vec![&TLS13, &TLS12] } else { vec![&TLS13] };
+        Self { provider: Arc::new(provider), versions }
+    }
+
     /// What is left of what is wanted.
     pub(super) fn compile(wanted: Wanted<'_>, remarks: &mut Vec<Remark>) -> Result<Self, Refused> {
         let versions = versions(wanted, remarks)?;
@@ -159,7 +172,8 @@ fn groups(ids: &[u16]) -> impl Iterator<Item = &'static dyn SupportedKxGroup> {
 }
 
 /// Those of TLS 1.3 are always offered, as in Go; naming them changes nothing.
-fn suites(wanted: &[u16], remarks: &mut Vec<Remark>) -> Vec<SupportedCipherSuite> {
+/// Of these, what is built; what is not is told.
+pub(super) fn suites(wanted: &[u16], remarks: &mut Vec<Remark>) -> Vec<SupportedCipherSuite> {
     let is_known = |id: u16| ALL_CIPHER_SUITES.iter().any(|suite| u16::from(suite.suite()) == id);
     for id in wanted.iter().filter(|id| !is_known(**id)) {
         let text = format!("the suite {id} is not built: it is left out");

@@ -22,6 +22,7 @@ use crate::guards::cel;
 use crate::guards::{rate_limit, tiered};
 use crate::plan::Compiler;
 use crate::plan::block::{Block, WrongType};
+use crate::tls::client::remarks_on;
 
 /// The namespace.
 const NAME: &str = "auth/validator";
@@ -292,6 +293,9 @@ impl<'a> Origin<'a> {
             content(compiler, &self.trust.ca).map_err(|text| ("jwk_local_ca", text))?;
         }
         if self.path.is_empty() {
+            for remark in remarks_on(&self.trust.suites) {
+                compiler.tell(&at.key(remark.key), remark.text);
+            }
             let freshness = Freshness::new(self.caches, self.cache_duration);
             let spec = SourceSpec { url: self.url.into(), trust: self.trust };
             let (place, view) = compiler.key_sources.place(spec, freshness, view);

@@ -178,13 +178,15 @@ async fn fetch(
     source: &Source,
     deadline: Instant,
 ) -> Result<Bytes, FetchError> {
+    // Never by what others are met with: this provider's key may be pinned.
+    let tls = source.tls.clone().ok_or(CallError::TlsUnusable)?;
     let limits = PoolLimits { idle_max: 0, idle_per_host_max: 0, idle_time_max: None };
     let calls = Client {
         pool: Pool::new(limits, 0),
         dialer: Rc::new(Dialer::new(
             client.dial,
             Arc::clone(&client.resolver),
-            Box::new([source.tls.clone()]),
+            Box::new([Some(tls)]),
         )),
         head_time_max: None,
         continue_time_max: None,

@@ -8,6 +8,8 @@
 //! good keys stay in force for a while longer.
 
 mod fetch;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::collections::HashMap;
@@ -176,20 +178,8 @@ impl SourcesDraft {
         client: KeyClient,
         met: impl Fn(&Trust) -> ClientTlsPlan,
     ) -> Arc<KeyStore> {
-        let source = |(spec, freshness, views): (SourceSpec, _, Vec<View>)| Source {
-            tls: met(&spec.trust),
-            spec,
-            freshness,
-            views: views.into(),
-            set: Mutex::default(),
-            version: AtomicU64::new(0),
-            fetched: AtomicU64::new(0),
-            attempted: AtomicU64::new(0),
-            is_wanted: AtomicBool::new(false),
-            wanted: Notify::new(),
-            rounds: watch::Sender::new(0),
-            trouble: Mutex::default(),
-            unknown: Mutex::default(),
+        let source = |(spec, freshness, views): (SourceSpec, _, Vec<View>)| {
+            Source::new(met(&spec.trust), spec, freshness, views.into())
         };
         let sources = self.sources.into_iter().map(source).collect();
         Arc::new(KeyStore { sources, client, fetcher: OnceLock::new(), keeper: Keeper::default() })
@@ -259,6 +249,24 @@ impl KeyStore {
 }
 
 impl Source {
+    fn new(tls: ClientTlsPlan, spec: SourceSpec, freshness: Freshness, views: Box<[View]>) -> Self {
+        Self {
+            spec,
+            tls,
+            freshness,
+            views,
+            set: Mutex::default(),
+            version: AtomicU64::new(0),
+            fetched: AtomicU64::new(0),
+            attempted: AtomicU64::new(0),
+            is_wanted: AtomicBool::new(false),
+            wanted: Notify::new(),
+            rounds: watch::Sender::new(0),
+            trouble: Mutex::default(),
+            unknown: Mutex::default(),
+        }
+    }
+
     /// Of the keys, if they may be used.
     pub(crate) fn usable_version(&self, now: Monotonic) -> Option<u64> {
         self.is_usable(now).then(|| self.version.load(Ordering::Acquire))

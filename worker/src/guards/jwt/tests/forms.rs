@@ -137,3 +137,38 @@ fn a_time_is_a_number_and_nothing_else() {
         bench.refuses("the wrong type", &good(claims));
     }
 }
+
+#[test]
+fn a_leeway_or_cooldown_below_a_second_is_none_and_so_is_what_cannot_be_read() {
+    let second = Duration::from_secs(1);
+    for (text, leeway, cooldown) in [
+        ("", second, None),
+        ("999ms", second, None),
+        ("-5s", second, None),
+        ("5", second, None),
+        ("five seconds", second, None),
+        ("1s", second, Some(second)),
+        ("1m30s", 90 * second, Some(90 * second)),
+        ("1.5s", second * 3 / 2, Some(second * 3 / 2)),
+    ] {
+        let settings = format!(r#","leeway":"{text}","failed_jwk_key_cooldown":"{text}""#);
+        let bench = Bench::hs256(&settings);
+        let gate = bench.0.plan.endpoints[0].gates().token.as_ref().unwrap();
+        let Gate::Live(validator) = gate else { panic!("{text}") };
+        assert_eq!((validator.rules.leeway, validator.cooldown), (leeway, cooldown), "{text}");
+    }
+}
+
+#[test]
+fn a_remembered_token_ends_with_its_time_and_its_leeway() {
+    let token = good(&format!(r#"{{"exp":{}}}"#, since_1970().as_secs()));
+    let bench = Bench::hs256("");
+    assert_eq!(bench.with(&token), Ok(()));
+    let name = cache::name(1, token.as_bytes());
+    assert!(bench.0.tokens.find(&name, 0, since_1970()).is_some(), "it is remembered");
+    let begun = Instant::now();
+    while bench.with(&token).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(4), "it is still good");
+    }
+    assert_eq!(Bench::hs256(r#","leeway":"1h""#).with(&token), Ok(()));
+}
