@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use smallvec::SmallVec;
 
 use super::body::AnswerBody;
-use super::failure::CallError;
+use super::call_error::CallError;
 use super::source::Source;
 use crate::plan::{Host, HostId, Plan};
 

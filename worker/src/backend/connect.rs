@@ -8,7 +8,7 @@ use std::io;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::failure::CallError;
+use super::call_error::CallError;
 use super::stream::Stream;
 use super::via::Proxy;
 use crate::plan::Host;

@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::call_error::{CallError, DialError};
 use super::dialing::Orphans;
-use super::failure::{CallError, DialError};
 use super::http2::Mux;
 use super::link::Link;
 use super::resolve::Resolver;

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
+use super::call_error::CallError;
 use super::dial::Dialer;
-use super::failure::CallError;
 use super::link::Link;
 use super::pool::Pool;
 use crate::plan::{Host, HostId};

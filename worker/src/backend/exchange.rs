@@ -14,10 +14,10 @@ use http::{Method, Uri, response};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Called};
+use super::call_error::CallError;
 use super::dial::Dialer;
 use super::dialing::{self, Takes};
 use super::expect;
-use super::failure::CallError;
 use super::http2::{self, Connection};
 use super::outgoing::Outgoing;
 use super::pool::Pool;

@@ -25,8 +25,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{AbortHandle, spawn_local, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::call_error::CallError;
 use super::exchange::Lost;
-use super::failure::CallError;
 use super::outgoing::Outgoing;
 use super::stream::Stream;
 

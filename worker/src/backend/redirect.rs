@@ -13,7 +13,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use super::failure::CallError;
+use super::call_error::CallError;
 use crate::plan::{Host, HostError, Scheme};
 
 /// Requests of one call, the first included.

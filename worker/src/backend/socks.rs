@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::failure::SocketError;
+use super::call_error::SocketError;
 use crate::plan::Host;
 
 /// The port of a proxy that names none.

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use http::{HeaderValue, Uri};
 
 use super::call::Caller;
-use super::failure::{CallError, Failure};
+use super::call_error::CallError;
+use super::failure::Failure;
 use super::query::{Pair, QueryFilter, QueryState};
 use super::send::failed;
 use crate::plan::template::TemplateError;

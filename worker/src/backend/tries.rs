@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::failure::CallError;
+use super::call_error::CallError;
 
 /// How often a request is offered that backends do not look at.
 const OFFERS_MAX: u32 = 4;

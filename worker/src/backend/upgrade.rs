@@ -19,8 +19,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::call::Caller;
+use super::call_error::CallError;
 use super::dial::Carries;
-use super::failure::{CallError, Failure};
+use super::failure::Failure;
 use super::request::{Line, Own};
 use super::send::failed;
 use super::stream::Stream;

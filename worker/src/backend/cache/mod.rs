@@ -31,7 +31,7 @@ use control::{Directives, Freshness, Unix, first};
 
 use super::answer::{Answer, Called};
 use super::body::AnswerBody;
-use super::failure::CallError;
+use super::call_error::CallError;
 use super::request::Asked;
 use crate::plan::Host;
 

@@ -4,7 +4,7 @@ use http::header::{CONNECTION, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Uri, Version, request};
 
-use crate::backend::failure::CallError;
+use crate::backend::call_error::CallError;
 use crate::plan::{Host, HostError, Scheme as HostScheme};
 
 static OF_A_CONNECTION: [HeaderName; 5] = [

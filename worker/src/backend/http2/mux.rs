@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::head::Origin;
 use super::line::{Begun, Heard, Line};
 use super::parting::{Attended, Parting};
-use crate::backend::failure::CallError;
+use crate::backend::call_error::CallError;
 use crate::backend::stream::Stream;
 use crate::plan::Host;
 

@@ -18,9 +18,9 @@ use super::mux::Place;
 use super::parting::Begun;
 use super::upload::Stopped;
 use super::{Upload, head};
+use crate::backend::call_error::CallError;
 use crate::backend::exchange::{Lost, Outbound};
 use crate::backend::expect::Word;
-use crate::backend::failure::CallError;
 use crate::backend::outgoing::Outgoing;
 use crate::message::RequestBody;
 

@@ -15,8 +15,8 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
 use super::mux::{Mux, Place};
+use crate::backend::call_error::CallError;
 use crate::backend::dial::{Dialed, Dialer};
-use crate::backend::failure::CallError;
 use crate::backend::link::Link;
 use crate::backend::via::Proxy;
 use crate::plan::Host;

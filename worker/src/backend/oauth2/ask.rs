@@ -11,8 +11,8 @@ use http::{HeaderValue, Method, Uri};
 use tokio::time::Instant;
 
 use crate::backend::answer::Answer;
+use crate::backend::call_error::CallError;
 use crate::backend::exchange::{Outbound, Whom};
-use crate::backend::failure::CallError;
 use crate::backend::redirect::{FirstBody, Trail};
 use crate::message::RequestBody;
 use crate::plan::{Host, ThreadState};

@@ -30,7 +30,7 @@ use kept::{Kept, Style, Token, written_down};
 
 use super::answer::Answer;
 use super::body::AnswerError;
-use super::failure::CallError;
+use super::call_error::CallError;
 use super::via::basic;
 use crate::life::keep::{Fetched, Keeper};
 use crate::plan::{Host, HostError, ThreadState};
