@@ -15,7 +15,7 @@ use crate::tls::alert::TlsError;
 /// What can go wrong in one exchange.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The deadline passed; told as [`Failure::Late`].
+    /// The deadline passed; told as [`Failure::Late`](super::Failure::Late).
     #[error("context deadline exceeded")]
     Late,
     /// `response_header_timeout` passed.
@@ -64,7 +64,7 @@ pub enum CallError {
     /// The answer has two framings, or one that is not plain `chunked` (RFC 9112 §6.3).
     #[error("net/http: HTTP/1.x transport connection broken: ambiguous framing")]
     Ambiguous,
-    /// The client's body ended early; told as [`Failure::Upload`].
+    /// The client's body ended early; told as [`Failure::Upload`](super::Failure::Upload).
     #[error("{0}")]
     Upload(UploadError),
     /// A redirect too many.

@@ -1,5 +1,6 @@
 //! Whole requests over loopback: what a backend sees, what a client gets, what becomes of the connection.
 
+mod connections;
 mod data;
 mod exchange;
 mod redirects;
