@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
@@ -21,7 +21,6 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{AbortHandle, spawn_local, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -29,6 +28,7 @@ use super::call_error::CallError;
 use super::exchange::Lost;
 use super::outgoing::Outgoing;
 use super::stream::Stream;
+use super::tap::{Hear, Tap};
 
 /// The most that hyper buffers of what was read and not yet understood; one field line longer than this
 /// fails the exchange.
@@ -53,11 +53,23 @@ impl Ledger {
     }
 }
 
-/// The socket, with its bytes counted.
-#[derive(Debug)]
-struct Wire {
-    stream: Stream,
-    ledger: Rc<Ledger>,
+impl Hear for Rc<Ledger> {
+    fn may_read(&self) -> io::Result<()> {
+        match self.head_bytes_left.get() {
+            0 => Err(io::Error::other("the head of the answer is too large")),
+            _ => Ok(()),
+        }
+    }
+
+    fn hear(&mut self, came: &[u8]) -> io::Result<()> {
+        let read = came.len() as u64;
+        self.read_bytes.set(self.read_bytes.get() + read);
+        let left = self.head_bytes_left.get();
+        if left != u64::MAX {
+            self.head_bytes_left.set(left.saturating_sub(read));
+        }
+        Ok(())
+    }
 }
 
 /// An established connection to one backend host.
@@ -67,7 +79,7 @@ pub(crate) struct Link {
     /// `None` once it has ended, or has a task of its own.
     connection: Option<Driven>,
     /// The task that drives the connection instead.
-    driver: Option<Driver>,
+    driver: Option<Task>,
     ledger: Rc<Ledger>,
     /// The deadline of the present exchange. It lives as long as the connection: moving a running timer
     /// into the future costs no lock, a new one does.
@@ -76,7 +88,7 @@ pub(crate) struct Link {
     pub(crate) reused: bool,
 }
 
-type Driven = Connection<TokioIo<Wire>, Outgoing>;
+type Driven = Connection<TokioIo<Tap<Rc<Ledger>>>, Outgoing>;
 
 /// What hyper made of a request.
 type TrySent = Result<http::Response<Incoming>, TrySendError<http::Request<Outgoing>>>;
@@ -91,7 +103,7 @@ impl Link {
             head_bytes_left: Cell::new(head_bytes_max.into()),
             uploads: Cell::new(false),
         });
-        let wire = Wire { stream, ledger: Rc::clone(&ledger) };
+        let wire = Tap::new(stream, Rc::clone(&ledger));
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .max_buf_size(READ_BUFFER_BYTES_MAX)
@@ -170,8 +182,7 @@ impl Link {
             && let Some(connection) = self.connection.take()
         {
             // How it ends is told through the answer's body.
-            let driver = spawn_local(async move { drop(connection.await) });
-            self.driver = Some(Driver(driver.abort_handle()));
+            self.driver = Some(Task::spawn(async move { drop(connection.await) }));
         }
     }
 
@@ -252,69 +263,18 @@ fn drive(connection: &mut Option<Driven>, context: &mut Context<'_>) {
     }
 }
 
-/// Ends the task of a connection when nobody wants its answer any more.
+/// A task that ends with whoever has this.
 #[derive(Debug)]
-struct Driver(AbortHandle);
+pub(super) struct Task(AbortHandle);
 
-impl Drop for Driver {
+impl Task {
+    pub(super) fn spawn(task: impl Future<Output = ()> + 'static) -> Self {
+        Self(spawn_local(task).abort_handle())
+    }
+}
+
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let left = this.ledger.head_bytes_left.get();
-        if left == 0 {
-            return Poll::Ready(Err(io::Error::other("the head of the answer is too large")));
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        let read = (buffer.filled().len() - before) as u64;
-        this.ledger.read_bytes.set(this.ledger.read_bytes.get() + read);
-        if left != u64::MAX {
-            this.ledger.head_bytes_left.set(left.saturating_sub(read));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.get_mut().stream);
-        match slices {
-            // The plain call is the cheaper one.
-            [only] => stream.poll_write(context, only),
-            several => stream.poll_write_vectored(context, several),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }

@@ -30,6 +30,7 @@ pub(crate) mod oauth2;
 pub(crate) mod redirect;
 mod source;
 mod stream;
+mod tap;
 mod tries;
 pub(crate) mod request;
 mod hop;

@@ -7,12 +7,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::Frame;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
 use super::mux::Place;
 use super::parting::Begun;
-use crate::backend::link::{BodyLost, Bound};
+use crate::backend::link::{BodyLost, Bound, Task};
 
 /// What comes of an answer, as long as somebody wants it.
 #[derive(Debug)]
@@ -36,17 +35,7 @@ pub(super) struct Answering {
     place: Place,
 }
 
-/// A task that ends with whoever has this.
-#[derive(Debug)]
-pub(super) struct Task(pub(super) AbortHandle);
-
 type Piece = Option<Result<Frame<Bytes>, BodyLost>>;
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
 
 impl Stream {
     pub(super) const fn new(answering: Box<Answering>, timer: Pin<Box<Sleep>>) -> Self {

@@ -16,10 +16,11 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::head::Origin;
-use super::line::{Begun, Heard, Line};
+use super::line::{Begun, Heard, Listener};
 use super::parting::{Attended, Parting};
 use crate::backend::call_error::CallError;
 use crate::backend::stream::Stream;
+use crate::backend::tap::Tap;
 use crate::plan::Host;
 
 /// Streams at once, where the backend does not want fewer.
@@ -71,7 +72,7 @@ impl Mux {
     ) -> Result<Rc<Self>, CallError> {
         let origin = Origin::of(host)?;
         let heard = Rc::new(Heard::default());
-        let line = Line::new(stream, Rc::clone(&heard));
+        let line = Tap::new(stream, Listener::new(Rc::clone(&heard)));
         let stop = deadline.min(Instant::now() + BEGIN_TIME_MAX);
         let met = match timeout_at(stop, begin(line, &heard, head_bytes_max)).await {
             Ok(met) => met,
@@ -156,6 +157,7 @@ impl Drop for Place {
     }
 }
 
+type Line = Tap<Listener>;
 type Met = (SendRequest<Bytes>, Connection<Line, Bytes>);
 
 /// Says who we are and waits until the backend has.

@@ -10,10 +10,9 @@ use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, TRAILER};
 use http::{HeaderMap, HeaderName, StatusCode, response};
 use http_body::Body as _;
-use tokio::task::spawn_local;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::body::{Answering, Stream, Task};
+use super::body::{Answering, Stream};
 use super::mux::Place;
 use super::parting::Begun;
 use super::upload::Stopped;
@@ -21,6 +20,7 @@ use super::{Upload, head};
 use crate::backend::call_error::CallError;
 use crate::backend::exchange::{Lost, Outbound};
 use crate::backend::expect::Word;
+use crate::backend::link::Task;
 use crate::backend::outgoing::Outgoing;
 use crate::message::RequestBody;
 
@@ -191,9 +191,7 @@ impl Asking {
     fn answered(self, answer: http::Response<RecvStream>) -> (response::Parts, Answering) {
         let (head, body) = answer.into_parts();
         let task = match self.body {
-            Sending::Body(upload) if !self.is_sent => {
-                Some(Task(spawn_local(upload.go_on()).abort_handle()))
-            },
+            Sending::Body(upload) if !self.is_sent => Some(Task::spawn(upload.go_on())),
             Sending::Body(_) | Sending::Nothing(_) => None,
         };
         let length = head.headers.get(CONTENT_LENGTH);
