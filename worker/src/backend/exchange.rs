@@ -85,9 +85,9 @@ pub(super) enum Lost {
     Late,
     /// The connection was found closed before a byte was written: the request is in its place again.
     Unsent,
-    /// The backend says that it has not looked at the request, which is in its place again if it can be.
+    /// The backend has not looked at the request, which is in its place again if it can be.
     Unseen {
-        /// What it says.
+        /// Why.
         error: CallError,
     },
     /// The request may have reached the backend.
@@ -125,7 +125,7 @@ impl Client {
                 Err(Lost::Late) if Instant::now() < deadline => return Err(CallError::HeadLate),
                 Err(Lost::Late) => return Err(CallError::Late),
                 Err(Lost::Unsent) if reused => {},
-                Err(Lost::Unsent) => Box::pin(tries.offer_again(CallError::Closed)).await?,
+                Err(Lost::Unsent) => return Err(CallError::Closed),
                 Err(Lost::Unseen { error }) if request.is_none() => return Err(error),
                 Err(Lost::Unseen { error }) => Box::pin(tries.offer_again(error)).await?,
                 Err(Lost::Broken { error, answered }) => {

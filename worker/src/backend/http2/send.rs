@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, TRAILER};
-use http::{HeaderMap, HeaderName, StatusCode, response};
+use http::{HeaderMap, HeaderName, StatusCode, request, response};
 use http_body::Body as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -35,29 +35,12 @@ pub(crate) async fn send(
     waits: Option<&Word>,
     deadline: Instant,
 ) -> Result<(response::Parts, Stream), Lost> {
-    let mux = Rc::clone(&place.mux);
-    let Some((head, body)) = request.take().map(http::Request::into_parts) else {
-        return Err(Lost::Unsent);
-    };
-    let asked =
-        head::of(&head, &mux.origin).map_err(|error| Lost::Broken { error, answered: false })?;
-    let is_whole = body.is_end_stream();
-    let Ok((answer, stream)) = mux.sender().send_request(asked, is_whole) else {
-        mux.retire();
-        *request = Some(http::Request::from_parts(head, body));
-        return Err(Lost::Unsent);
-    };
-    let body = match is_whole {
-        true => Sending::Nothing(body),
-        false => Sending::Body(Box::new(Upload::new(stream, body, announced(&head.headers)))),
-    };
+    let (mux, mut timer) = (Rc::clone(&place.mux), Box::pin(sleep_until(deadline)));
+    let (head, mut wanted) = begin(place, request)?;
     let heard_bytes = mux.heard.bytes();
-    let mut timer = Box::pin(sleep_until(deadline));
-    let asking = Asking { answer, body, is_sent: is_whole, interim: 0, place };
-    let mut wanted = Wanted(Some(Box::new(asking)));
     match poll_fn(|context| wanted.poll(waits, timer.as_mut(), context)).await {
         Ok(answer) => {
-            let asking = wanted.take().ok_or(Lost::Unsent)?;
+            let asking = wanted.take().ok_or_else(|| lost(CallError::Closed))?;
             let (head, answering) = asking.answered(answer);
             Ok((head, Stream::new(Box::new(answering), timer)))
         },
@@ -70,7 +53,7 @@ pub(crate) async fn send(
         },
         Err(Fault::Told { error, answered }) => Err(Lost::Broken { error, answered }),
         Err(Fault::Stream(error)) => {
-            let asking = wanted.take().ok_or(Lost::Unsent)?;
+            let asking = wanted.take().ok_or_else(|| lost(CallError::Closed))?;
             let told = CallError::of_http2(&error, asking.answer.stream_id().as_u32());
             if !is_unseen(&error) {
                 return Err(Lost::Broken { error: told, answered: asking.interim > 0 });
@@ -80,6 +63,30 @@ pub(crate) async fn send(
             Err(Lost::Unseen { error: told })
         },
     }
+}
+
+/// Opens a stream for `request` and takes it out of its place; where that cannot be, it stays there.
+fn begin(place: Place, request: &mut Option<Outbound>) -> Result<(request::Parts, Wanted), Lost> {
+    let mux = Rc::clone(&place.mux);
+    let taken = request.take().ok_or_else(|| lost(CallError::Closed))?;
+    let (head, body) = taken.into_parts();
+    let asked = head::of(&head, &mux.origin).map_err(lost)?;
+    let is_sent = body.is_end_stream();
+    let Ok((answer, stream)) = mux.sender().send_request(asked, is_sent) else {
+        mux.retire();
+        *request = Some(http::Request::from_parts(head, body));
+        return Err(Lost::Unseen { error: CallError::Closed });
+    };
+    let body = match is_sent {
+        true => Sending::Nothing(body),
+        false => Sending::Body(Box::new(Upload::new(stream, body, announced(&head.headers)))),
+    };
+    let asking = Asking { answer, body, is_sent, interim: 0, place };
+    Ok((head, Wanted(Some(Box::new(asking)))))
+}
+
+const fn lost(error: CallError) -> Lost {
+    Lost::Broken { error, answered: false }
 }
 
 /// Whether the backend says that it has not looked at the request (RFC 9113 §8.7): its stream was refused, or came behind
