@@ -109,8 +109,18 @@ pub fn cpu_ms(pid: u32) -> u64 {
     ticks * TICK_MS
 }
 
-/// Connections that the listening sockets on `port` had no room for; `None` where `ss` does not tell.
-pub fn refused_by_queues(port: u16) -> Option<u64> {
+/// How often any listening socket of the machine had no room for a connection; `None` where the kernel does not tell.
+pub fn full_queues() -> Option<u64> {
+    let text = fs::read_to_string("/proc/net/netstat").ok()?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let place = names.split(' ').position(|name| name == "ListenOverflows")?;
+    values.split(' ').nth(place)?.parse().ok()
+}
+
+/// Segments that the listening sockets on `port` have dropped: for want of room ([`full_queues`] tells), or since they
+/// belonged to nothing, as a late one of a client that has left. `None` where `ss` does not tell.
+pub fn dropped_by_listeners(port: u16) -> Option<u64> {
     let sockets = ["-Hltnm", &format!("sport = :{port}")];
     let output = Command::new("ss").args(sockets).output().ok()?;
     let said = String::from_utf8(output.stdout).ok()?;

@@ -185,6 +185,7 @@ fn serve(asked: Arc<AtomicU64>) -> String {
             let listener = socket.listen(BACKLOG).unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
             while let Ok((socket, _)) = listener.accept().await {
+                drop(socket.set_nodelay(true));
                 let asked = Arc::clone(&asked);
                 drop(tokio::spawn(async move {
                     let mut first = [0; 3];

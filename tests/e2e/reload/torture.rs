@@ -23,10 +23,13 @@ fn check(plan: &Plan, shape: Shape) {
 
 fn check_with(upstream: &Upstream, plan: &Plan, shape: Shape, sides: Sides) -> Report {
     let mut system = BatonSystem::start(upstream.address(), shape, sides);
+    let full_queues = process::full_queues();
     let report = run(&mut system, upstream, plan);
     assert!(report.is_clean(), "{report}");
-    let refused = process::refused_by_queues(system.baton().address().port());
-    assert_eq!(refused.unwrap_or(0), 0, "the queue of a listening socket was full: {report}");
+    if process::full_queues() != full_queues {
+        let dropped = process::dropped_by_listeners(system.baton().address().port());
+        assert_eq!(dropped.unwrap_or(0), 0, "the queue of a listening socket was full: {report}");
+    }
     assert_eq!(report.counts.commits, plan.reloads, "{report}");
     // A generation that bakes keeps what a rollback to the one before it would need: a template has more sources.
     let kept = if shape == Shape::Features { 10 } else { 4 };
