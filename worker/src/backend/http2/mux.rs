@@ -86,7 +86,7 @@ impl Mux {
         let (needed, needless) = oneshot::channel();
         let parting = Rc::new(Parting::new());
         drop(spawn_local(drive(connection, needless, Attended(Rc::clone(&parting)))));
-        Ok(Rc::new(Self {
+        let met = Rc::new(Self {
             origin,
             sender: RefCell::new(sender),
             heard,
@@ -97,7 +97,9 @@ impl Mux {
             news,
             parting,
             _needed: needed,
-        }))
+        });
+        // One that has ended already serves nobody: who waits for it is told, and does not come again at once.
+        if met.is_open() { Ok(met) } else { Err(CallError::Closed) }
     }
 
     /// Whether it takes another stream, now or when one has ended: the backend has not said goodbye.
@@ -171,9 +173,7 @@ async fn begin(line: Line, heard: &Heard, head_bytes_max: u32) -> Result<Met, h2
         .handshake(line)
         .await?;
     poll_fn(|context| match std::pin::Pin::new(&mut connection).poll(context) {
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-        // It closed; who asks for something is told.
-        Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+        Poll::Ready(ended) => Poll::Ready(ended),
         Poll::Pending if heard.begun().is_some() => Poll::Ready(Ok(())),
         Poll::Pending => Poll::Pending,
     })

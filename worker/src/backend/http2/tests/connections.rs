@@ -96,6 +96,27 @@ fn a_backend_that_does_not_know_the_protocol_is_found_out_before_it_is_asked_any
 }
 
 #[test]
+fn a_backend_that_closes_at_once_is_not_knocked_at_again_and_again() {
+    on_a_thread(async {
+        let backend = Backend::start().await;
+        let thread = thread(&backend);
+        let serve = async {
+            let mut accepted = 0;
+            loop {
+                let mut peer = backend.accept().await;
+                accepted += 1;
+                assert_eq!(accepted, 1, "once is enough");
+                peer.read_until("SM\r\n\r\n").await;
+            }
+        };
+        tokio::select! {
+            () = serve => {},
+            (status, _) = get_a(&thread) => assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    });
+}
+
+#[test]
 fn an_idle_connection_is_closed_in_time_with_a_goodbye() {
     on_a_thread(async {
         let backend = Backend::start().await;
